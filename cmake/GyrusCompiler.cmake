@@ -1,0 +1,24 @@
+# Warnings, sanitizers and the compiler cache; targets take them through `gyrus::warnings`.
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+# Our own checks (`require`) stay in every build; assert() of libraries goes with NDEBUG.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
+add_library(gyrus_warnings INTERFACE)
+add_library(gyrus::warnings ALIAS gyrus_warnings)
+target_compile_options(gyrus_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
+
+if(GYRUS_SANITIZER)
+  add_compile_options(-fsanitize=${GYRUS_SANITIZER} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${GYRUS_SANITIZER})
+endif()
+
+find_program(GYRUS_CCACHE ccache)
+if(GYRUS_CCACHE)
+  # ccache misses every file that uses a precompiled header unless it may ignore the header's defines and time.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} ${GYRUS_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+endif()

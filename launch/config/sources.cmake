@@ -1,0 +1,3 @@
+# Sources of launch/config, part of the library gyrus_launch.
+target_sources(gyrus_launch PRIVATE
+)

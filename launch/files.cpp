@@ -1,0 +1,95 @@
+#include "launch/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "launch/error.hpp"
+#include "launch/handle.hpp"
+
+namespace gyrus {
+namespace {
+
+struct DescriptorTraits {
+  using type = int;
+  static int null() { return -1; }
+  static void close(int descriptor) { ::close(descriptor); }
+};
+using Descriptor = Handle<DescriptorTraits>;
+
+[[noreturn]] void fail(std::string_view action, const std::filesystem::path& path, int error) {
+  throw DataError(fmt::format("cannot {} {}: {}", action, path.string(), std::strerror(error)));
+}
+
+void write_all(int descriptor, std::string_view content, const std::filesystem::path& path) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(descriptor, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write", path, errno);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) fail("read", path, errno);
+  std::string content;
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read", path, errno);
+    if (got == 0) return content;
+    content.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+void sync_to_disk(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) fail("open", path, errno);
+  // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to do about it then.
+  if (::fsync(file.get()) != 0 && errno != EINVAL) fail("flush", path, errno);
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  const std::filesystem::path temporary = path.string() + fmt::format(".tmp{}", ::getpid());
+  try {
+    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!file) fail("write", path, errno);
+    write_all(file.get(), content, path);
+    if (::fsync(file.get()) != 0) fail("flush", path, errno);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    fail("replace", path, error);
+  }
+  sync_to_disk(path.has_parent_path() ? path.parent_path() : std::filesystem::path("."));
+}
+
+void create_directories(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw DataError(fmt::format("cannot create folder {}: {}", path.string(), error.message()));
+}
+
+std::uint64_t digest64(std::span<const std::byte> bytes, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
+}
+
+std::uint64_t digest64(std::string_view text, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(text.data(), text.size(), seed);
+}
+
+std::string to_hex(std::uint64_t value) { return fmt::format("{:016x}", value); }
+
+}  // namespace gyrus

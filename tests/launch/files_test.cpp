@@ -1,0 +1,49 @@
+#include "launch/files.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "launch/error.hpp"
+
+namespace gyrus {
+namespace {
+
+std::filesystem::path scratch() {
+  const auto path = std::filesystem::temp_directory_path() / ("gyrus_files_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+TEST(Files, AnAtomicWriteReplacesTheWholeFileAndLeavesNothingBehind) {
+  const auto path = scratch() / "value.txt";
+  write_file_atomically(path, "first, longer content");
+  write_file_atomically(path, "second");
+  EXPECT_EQ(read_file(path), "second");
+  int files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(scratch())) ++files;
+  EXPECT_EQ(files, 1);
+}
+
+TEST(Files, AMissingFileIsNamedWithTheReason) {
+  try {
+    read_file("/no/such/file");
+    FAIL() << "reading a missing file must throw";
+  } catch (const DataError& problem) {
+    EXPECT_STREQ(problem.what(), "cannot read /no/such/file: No such file or directory");
+  }
+}
+
+TEST(Files, WritingIntoAMissingFolderIsADataError) {
+  EXPECT_THROW(write_file_atomically("/no/such/folder/file", "x"), DataError);
+}
+
+TEST(Files, DigestsDependOnBytesAndSeed) {
+  EXPECT_EQ(digest64("abc"), digest64("abc"));
+  EXPECT_NE(digest64("abc"), digest64("abd"));
+  EXPECT_NE(digest64("abc"), digest64("abc", 1));
+  EXPECT_EQ(to_hex(0xAB), "00000000000000ab");
+}
+
+}  // namespace
+}  // namespace gyrus
