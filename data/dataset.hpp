@@ -1,0 +1,78 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gyrus {
+
+struct DataOptions;
+
+/// A prepared volume, laid out [slice z][row x][column y].
+struct Volume {
+  std::string id;
+  std::string subject;
+  std::string set;
+  std::int64_t depth = 0, height = 0, width = 0;
+  std::vector<float> image;          // [depth, height, width], about [0, 1]
+  std::vector<std::uint8_t> mask;    // the same shape; 1 inside the brain
+  std::vector<std::uint8_t> lesion;  // the same shape; 1 inside a lesion; all 0 in healthy volumes
+  double age = 0.0;                  // years; NaN when unknown
+  std::int64_t label = 0;            // 0 healthy, 1 with lesion
+  std::array<double, 3> spacing{};   // mm along x, y, z
+};
+
+/// What is known of a volume without reading it.
+struct VolumeInfo {
+  std::string id;
+  std::string subject;
+  std::string set;
+  double age = 0.0;
+  std::int64_t label = 0;
+  std::int64_t depth = 0, height = 0, width = 0;
+  std::array<double, 3> spacing{};
+  std::vector<std::int64_t> brain_pixels;   // per slice
+  std::vector<std::int64_t> lesion_pixels;  // per slice
+};
+
+/// A folder made by `gyrus prepare`: manifest.json and HDF5 shards (docs/shard-format.md). All volumes have one shape.
+/// Thread safety: reading is safe from any number of threads (pread and decompression, no library lock).
+class Dataset {
+ public:
+  /// @throws DataError: no or empty folder, no manifest, missing, truncated, foreign or wrong-version shard
+  static Dataset open(const std::filesystem::path& root);
+  /// The folder `options.root`. @throws ConfigError when it was prepared with other options
+  static Dataset open(const DataOptions& options);
+
+  Dataset(Dataset&&) noexcept;
+  Dataset& operator=(Dataset&&) noexcept;
+  ~Dataset();
+
+  const std::filesystem::path& root() const;
+  std::vector<std::string> sets() const;
+  bool has_set(const std::string& set) const;
+  /// @throws ConfigError naming the sets that there are
+  const std::vector<VolumeInfo>& volumes(const std::string& set) const;
+  std::int64_t height() const;
+  std::int64_t width() const;
+  std::int64_t depth() const;
+
+  /// Digest of everything the slices depend on: manifest entries of all shards. Equal data sets have equal digests.
+  std::uint64_t digest() const;
+
+  /// @throws DataError naming subject and slice when a chunk does not have its digest
+  Volume read_volume(const std::string& set, std::int64_t index) const;
+  /// One slice into `image` and `mask`, each [height, width]; `mask` may be null.
+  void read_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index, float* image,
+                  std::uint8_t* mask) const;
+
+ private:
+  struct State;
+  explicit Dataset(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gyrus

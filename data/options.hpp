@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "launch/config/fields.hpp"
+
+namespace gyrus {
+
+/// Probability of each intensity augmentation per sample (method of torchio 0.18; the published recipe is 0.5, 0.25,
+/// 0.25, 0.5). Off by default.
+struct AugmentOptions {
+  double gamma = 0.0;
+  double bias_field = 0.0;
+  double blur = 0.0;
+  double ghosting = 0.0;
+
+  void fields(Fields& fields);
+};
+
+/// The generated cohort of `data=phantom`.
+struct PhantomOptions {
+  std::int64_t seed = 1;
+  std::int64_t train_subjects = 96;
+  std::int64_t val_subjects = 12;
+  std::int64_t test_subjects = 24;
+
+  void fields(Fields& fields);
+};
+
+/// One folder of NIfTI files with the table that lists its volumes. In the patterns, {name} stands for that column of
+/// the table ({subject} also without a table).
+struct SourceOptions {
+  std::string folder;
+  std::string table;                  // CSV in the folder; empty: `subjects` lists them
+  std::vector<std::string> subjects;  // instead of a table
+  std::string subject = "{subject}";  // pattern of the subject's name: no subject may be in two sets of a source
+  std::string id = "{subject}";       // pattern of the volume's name, unique in its set
+  std::string set = "{split}";        // pattern of the set's name: train, val, test, synthetic_val, ...
+  std::string image;                  // pattern of the file, relative to the folder
+  std::string mask;                   // pattern of the brain mask; empty: voxels of the image that are not 0
+  std::string lesion;                 // pattern of the lesion label; empty: healthy
+  std::string age_table;              // CSV in the folder with ages; empty: ages unknown
+  std::string age_key = "{subject}";  // pattern of the subject's name in `age_id_column`
+  std::string age_id_column = "ID";
+  std::string age_column = "Age";
+
+  void fields(Fields& fields);
+};
+
+/// Which slices there are, how they are made and how they are read.
+struct DataOptions {
+  std::string name;                   // of the data set, for folders and tables
+  std::string kind = "nifti";         // phantom | nifti
+  std::string root;                   // folder of the prepared shards
+  std::string slice_policy = "slice";  // "slice": one random slice per volume and epoch; "all_slices": each once
+  double min_brain_fraction = 0.0;    // training slices with a smaller share of brain pixels are left out
+  std::int64_t loader_threads = 0;    // 0 (auto): chosen from the cores of this rank
+  std::int64_t prefetch_batches = 4;
+
+  // These shape the shards: their digest is in the manifest.
+  std::vector<std::int64_t> image_size = {48, 48, 16};  // x, y, z of the finished volume; the crop is downsample times it
+  std::int64_t downsample = 1;                           // 1, 2 or 4
+  std::vector<double> percentiles = {1.0, 99.0};         // of the brain, mapped to 0 and 1
+  bool curvature_flow = true;                            // three steps of edge-preserving smoothing of the image
+  bool clip = true;                                      // to [0, 1] after downsampling (method.md Q26)
+  bool reorient = true;                                  // to LPS axes by the file's affine (Q25)
+  std::int64_t shard_volumes = 64;                       // volumes per file
+  PhantomOptions phantom;
+  std::vector<std::string> sources;                      // names of the entries of `source`
+  std::map<std::string, SourceOptions> source;
+
+  AugmentOptions augment;
+
+  void fields(Fields& fields);
+  /// Checks that options fit together. @throws ConfigError
+  void validate() const;
+  /// Canonical text of the options that shape the shards: equal texts give equal shards from equal sources.
+  std::string preparation() const;
+};
+
+/// Threads that a loader of this rank uses: the option, or for 0 a choice from the cores that the rank may use.
+std::int64_t loader_threads(const DataOptions& options);
+
+}  // namespace gyrus

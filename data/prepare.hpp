@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/options.hpp"
+#include "launch/mpi.hpp"
+
+namespace gyrus {
+
+/// Makes the shards of `options` in `options.root` unless they are there already. Collective; volumes are divided over
+/// the ranks, rank 0 writes the manifest last.
+/// @return whether anything had to be made
+/// @throws DataError on every rank when any rank fails
+bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world);
+
+/// `gyrus prepare [override ...]`
+int prepare_verb(const std::vector<std::string>& arguments);
+
+}  // namespace gyrus
