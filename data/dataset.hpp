@@ -65,7 +65,7 @@ class Dataset {
 
   /// @throws DataError naming subject and slice when a chunk does not have its digest
   Volume read_volume(const std::string& set, std::int64_t index) const;
-  /// One slice into `image` and `mask`, each [height, width]; `mask` may be null.
+  /// One slice into `image` and `mask`, each [height, width]; either may be null.
   void read_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index, float* image,
                   std::uint8_t* mask) const;
 

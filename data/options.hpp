@@ -61,14 +61,15 @@ struct DataOptions {
   std::int64_t loader_threads = 0;    // 0 (auto): chosen from the cores of this rank
   std::int64_t prefetch_batches = 4;
 
-  // These shape the shards: their digest is in the manifest.
+  std::int64_t shard_volumes = 16;    // volumes per file, when shards are made
+
+  // These shape the slices; the manifest of the shards keeps them.
   std::vector<std::int64_t> image_size = {48, 48, 16};  // x, y, z of the finished volume; the crop is downsample times it
   std::int64_t downsample = 1;                           // 1, 2 or 4
   std::vector<double> percentiles = {1.0, 99.0};         // of the brain, mapped to 0 and 1
   bool curvature_flow = true;                            // three steps of edge-preserving smoothing of the image
   bool clip = true;                                      // to [0, 1] after downsampling (method.md Q26)
   bool reorient = true;                                  // to LPS axes by the file's affine (Q25)
-  std::int64_t shard_volumes = 64;                       // volumes per file
   PhantomOptions phantom;
   std::vector<std::string> sources;                      // names of the entries of `source`
   std::map<std::string, SourceOptions> source;
@@ -78,8 +79,12 @@ struct DataOptions {
   void fields(Fields& fields);
   /// Checks that options fit together. @throws ConfigError
   void validate() const;
-  /// Canonical text of the options that shape the shards: equal texts give equal shards from equal sources.
-  std::string preparation() const;
+  /// The options that shape the slices, by dotted name: equal ones give equal slices from equal sources. Folders are not
+  /// among them, so that prepared shards may move to a machine without the sources.
+  std::map<std::string, std::string> preparation() const;
+
+ private:
+  void preparation_fields(Fields& fields);
 };
 
 /// Threads that a loader of this rank uses: the option, or for 0 a choice from the cores that the rank may use.

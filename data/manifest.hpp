@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "data/dataset.hpp"
+
+namespace gyrus {
+
+/// One shard as the manifest lists it.
+struct ManifestShard {
+  std::string file;
+  std::string set;
+  std::uint64_t bytes = 0;
+  std::uint64_t digest = 0;  // XXH3 of the whole file
+  std::vector<VolumeInfo> volumes;
+};
+
+/// manifest.json: written last, so that a folder with one is complete.
+struct Manifest {
+  std::string name;
+  std::map<std::string, std::string> preparation;  // DataOptions::preparation()
+  std::map<std::string, std::string> folders;      // source -> folder it was read from
+  std::vector<ManifestShard> shards;
+
+  /// @throws DataError: no folder, an empty one, no manifest, not ours, another version
+  static Manifest read(const std::filesystem::path& root);
+  /// @throws DataError
+  void write(const std::filesystem::path& root) const;
+  std::string to_json() const;
+};
+
+}  // namespace gyrus
