@@ -12,18 +12,24 @@
 
 namespace gyrus {
 
-/// What to compose: Hydra's terms. `config_folder` is the primary folder, `extra_folders` are searched before it
+/// What to compose: Hydra's terms. `config_folder` is the primary folder, `extra_folders` are searched after
+/// it
 /// (`--config-dir`), `overrides` are taken as the program received them.
 struct ComposeRequest {
   std::filesystem::path config_folder;
   std::vector<std::filesystem::path> extra_folders;
   std::string config_name = "config";
   std::vector<std::string> overrides;
+  /// `key=value` may set a key that no file has, as if it were `+key=value`: most options have their defaults
+  /// in the structs, and binding rejects the keys that are no options. False: Hydra's rule, only keys that
+  /// exist.
+  bool allow_new_keys = false;
 };
 
 struct ConfigNode;  // launch/config/node.hpp
 
-/// One composed configuration: defaults list, groups and overrides merged by Hydra's rules. Copying shares the tree.
+/// One composed configuration: defaults list, groups and overrides merged by Hydra's rules. Copying shares
+/// the tree.
 class Config {
  public:
   /// @throws ConfigError naming what is wrong, where (file and line, or the override) and what would be right
@@ -32,7 +38,8 @@ class Config {
   static Config load(const std::filesystem::path& file);
 
   /// Fills `options` (a struct with `fields(Fields&)`) from the whole tree.
-  /// @throws ConfigError for unknown keys (with a suggestion), wrong types, values outside their rules, missing `???`
+  /// @throws ConfigError for unknown keys (with a suggestion), wrong types, values outside their rules,
+  /// missing `???`
   template <class Struct>
   void bind(Struct& options) const {
     bind_section("", [&](Fields& fields) { options.fields(fields); });
@@ -57,8 +64,8 @@ class Config {
 /// Dotted path -> value as text, of every option of a bound struct that may not change on resume.
 std::map<std::string, std::string> options_fixed_on_resume(const std::function<void(Fields&)>& visit);
 
-/// The folder `configs` of this installation: ${GYRUS_CONFIGS}, else the first `configs/config.yaml` found upwards from the
-/// program's folder, else share/gyrus/configs beside it. @throws ConfigError
+/// The folder `configs` of this installation: ${GYRUS_CONFIGS}, else the first `configs/config.yaml` found
+/// upwards from the program's folder, else share/gyrus/configs beside it. @throws ConfigError
 std::filesystem::path find_config_folder();
 
 }  // namespace gyrus

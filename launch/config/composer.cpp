@@ -1,0 +1,247 @@
+// Merges the files of the final defaults list in order, then applies the overrides of values.
+#include "launch/config/composer.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "launch/config/defaults_list.hpp"
+#include "launch/config/repository.hpp"
+#include "launch/config/resolver.hpp"
+
+namespace gyrus {
+namespace {
+
+bool is_container(const ConfigNode& node) {
+  return node.is_list() || node.is_mapping();
+}
+
+void replace(ConfigNode& target, const ConfigNode& source) {
+  std::vector<ReplacedValue> replaced = std::move(target.replaced);
+  replaced.push_back({target.origin, spell(target)});
+  target = source;
+  target.replaced = std::move(replaced);
+}
+
+/// The mapping at `package`, made on the way where it does not exist. A value that stands in the way is
+/// replaced.
+ConfigNode& make_mappings(ConfigNode& root, const std::vector<std::string>& keys, const Origin& origin) {
+  ConfigNode* node = &root;
+  for (const std::string& key : keys) {
+    if (!node->is_mapping()) {
+      ConfigNode mapping = ConfigNode::make_mapping();
+      mapping.origin = origin;
+      replace(*node, mapping);
+    }
+    ConfigNode* child = node->find(key);
+    if (!child) {
+      node->entries.emplace_back(key, ConfigNode::make_mapping());
+      child = &node->entries.back().second;
+      child->origin = origin;
+    }
+    node = child;
+  }
+  return *node;
+}
+
+void place_part(ConfigNode& root, const ComposedPart& part, const std::string& primary_config) {
+  const ConfigNode& content = part.file->content;
+  if (content.is_list() && part.package.empty()) {
+    throw CompositionError("not_a_mapping", fmt::format("config '{}' ({}) is a list; a mapping is wanted",
+                                                        part.file->name, content.origin.describe()));
+  }
+  if (!content.is_null() && !is_container(content)) {
+    throw CompositionError("not_a_mapping",
+                           fmt::format("config '{}' ({}) is {}; a mapping is wanted", part.file->name,
+                                       content.origin.describe(), describe_value(content)));
+  }
+  if (content.find("hydra") && part.file->name != primary_config) {
+    if (content.find_path("hydra.searchpath")) {
+      throw CompositionError(
+          "searchpath",
+          fmt::format("config '{}' sets hydra.searchpath; only the primary config may", part.file->name));
+    }
+  }
+  std::vector<std::string> keys;
+  if (!part.package.empty()) keys = split(part.package, '.');
+  ConfigNode wrapped = ConfigNode::make_mapping();
+  make_mappings(wrapped, keys, content.origin) = content.is_null() ? ConfigNode::make_mapping() : content;
+  try {
+    merge(root, wrapped, "");
+  } catch (const CompositionError& error) {
+    throw CompositionError(error.kind, fmt::format("config '{}': {}", part.file->name, error.what()));
+  }
+}
+
+/// Position in a list of the text `key`, or the list's size.
+std::size_t list_index(const ConfigNode& list, const std::string& key) {
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+  const bool is_number = error == std::errc() && end == key.data() + key.size();
+  return is_number ? std::min(index, list.items.size()) : list.items.size();
+}
+
+std::vector<std::string> key_names(const ConfigNode& mapping) {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : mapping.entries) names.push_back(key.text);
+  return names;
+}
+
+[[noreturn]] void fail_unknown_key(const Override& given, const ConfigNode& parent, const std::string& key) {
+  const std::string suggestion = nearest_word(key, key_names(parent));
+  throw CompositionError(
+      "unknown_key",
+      fmt::format("override {0}: '{1}' is not in the configuration{2}; to add it write +{1}=...", given.text,
+                  given.key, suggestion.empty() ? "" : "; did you mean " + suggestion + "?"));
+}
+
+/// Without +, a mapping may only set keys that exist.
+void check_keys_exist(const Override& given, const ConfigNode& target, const ConfigNode& source) {
+  if (!target.is_mapping() || !source.is_mapping()) return;
+  for (const auto& [key, value] : source.entries) {
+    const ConfigNode* existing = target.find(key);
+    if (!existing) fail_unknown_key(given, target, key.text);
+    check_keys_exist(given, *existing, value);
+  }
+}
+
+void set_value(ConfigNode& target, const Override& given) {
+  if (is_container(target) && is_container(given.value()) && target.kind != given.value().kind) {
+    throw CompositionError("type_conflict",
+                           fmt::format("override {}: {} is {} and cannot become {}", given.text, given.key,
+                                       describe_value(target), describe_value(given.value())));
+  }
+  merge(target, given.value(), given.key);
+}
+
+/// The parent of the override's key: of the same tree, made on the way when `make` says so.
+ConfigNode& find_parent(ConfigNode& root, const Override& given, const std::vector<std::string>& keys,
+                        bool make) {
+  ConfigNode* node = &root;
+  for (std::size_t i = 0; i + 1 < keys.size(); ++i) {
+    ConfigNode* child = nullptr;
+    if (node->is_list()) {
+      const std::size_t index = list_index(*node, keys[i]);
+      if (index < node->items.size()) child = &node->items[index];
+    } else {
+      child = node->find(keys[i]);
+    }
+    if (!child && !make) fail_unknown_key(given, *node, keys[i]);
+    if (!child) {
+      const std::vector<std::string> rest(keys.begin() + static_cast<std::ptrdiff_t>(i), keys.end() - 1);
+      return make_mappings(*node, rest, given.value().origin);
+    }
+    node = child;
+  }
+  return *node;
+}
+
+void remove_value(ConfigNode& root, const Override& given, const std::vector<std::string>& keys) {
+  const ConfigNode* target = root.find_path(given.key);
+  if (!target) {
+    throw CompositionError("delete_missing",
+                           fmt::format("override {}: there is no '{}' to delete", given.text, given.key));
+  }
+  if (given.has_value && !same_value(*target, given.value())) {
+    throw CompositionError("delete_mismatch",
+                           fmt::format("override {}: the value of '{}' is {}, not {}; nothing is deleted",
+                                       given.text, given.key, spell(*target), spell(given.value())));
+  }
+  ConfigNode& parent = find_parent(root, given, keys, /*make=*/false);
+  if (parent.is_list()) {
+    parent.items.erase(parent.items.begin() + static_cast<std::ptrdiff_t>(list_index(parent, keys.back())));
+  } else {
+    parent.erase(keys.back());
+  }
+}
+
+}  // namespace
+
+void merge(ConfigNode& target, const ConfigNode& source, const std::string& path) {
+  if (target.is_mapping() && source.is_mapping()) {
+    for (const auto& [key, value] : source.entries) {
+      if (ConfigNode* existing = target.find(key)) {
+        merge(*existing, value, join_path(path, key.text));
+      } else {
+        target.entries.emplace_back(key, value);
+      }
+    }
+    return;
+  }
+  if (is_container(target) && is_container(source) && target.kind != source.kind) {
+    throw CompositionError(
+        "type_conflict",
+        fmt::format("'{}' is {} ({}) and cannot be merged with {} ({})", path, describe_value(target),
+                    target.origin.describe(), describe_value(source), source.origin.describe()));
+  }
+  if (source.is_missing()) return;
+  replace(target, source);
+}
+
+void apply_override(ConfigNode& root, const Override& given, bool allow_new_keys) {
+  const std::vector<std::string> keys = split(given.key, '.');
+  if (given.action == Override::Action::remove) return remove_value(root, given, keys);
+  const bool may_add = given.action != Override::Action::set || allow_new_keys;
+  ConfigNode& parent = find_parent(root, given, keys, may_add);
+  if (parent.is_list()) {
+    const std::size_t index = list_index(parent, keys.back());
+    if (index == parent.items.size()) {
+      throw CompositionError(
+          "list_index", fmt::format("override {}: '{}' is outside the list, which has {} items", given.text,
+                                    given.key, parent.items.size()));
+    }
+    return set_value(parent.items[index], given);
+  }
+  ConfigNode* target = parent.is_mapping() ? parent.find(keys.back()) : nullptr;
+  if (!target) {
+    if (!may_add) fail_unknown_key(given, parent, keys.back());
+    make_mappings(root, {keys.begin(), keys.end() - 1}, given.value().origin);
+    find_parent(root, given, keys, true).entries.emplace_back(keys.back(), given.value());
+    return;
+  }
+  const bool has_value = !target->is_null() && !target->is_missing();
+  if (given.action == Override::Action::add && has_value && !is_container(given.value())) {
+    throw CompositionError(
+        "already_there",
+        fmt::format("override {0}: '{1}' has a value ({2}) already; write {1}={3} to change "
+                    "it, or ++{1}={3} whether it exists or not",
+                    given.text, given.key, target->origin.describe(), given.choice_texts.front()));
+  }
+  if (!may_add) check_keys_exist(given, *target, given.value());
+  set_value(*target, given);
+}
+
+ConfigNode compose_tree(const ComposeRequest& request) {
+  std::vector<std::filesystem::path> folders = {request.config_folder};
+  folders.insert(folders.end(), request.extra_folders.begin(), request.extra_folders.end());
+  ConfigRepository repository(std::move(folders));
+
+  std::vector<Override> of_groups, of_values;
+  for (const std::string& text : request.overrides) {
+    Override given = parse_override(text);
+    if (given.choices.size() > 1) {
+      throw CompositionError(
+          "ambiguous", fmt::format("override {}: several values make a sweep; quote the value ('a,b') or "
+                                   "write a list ([a,b]) if one is meant",
+                                   text));
+    }
+    const bool is_mapping = given.has_value && given.value().is_mapping();
+    if (!is_mapping && repository.group_exists(given.key)) {
+      of_groups.push_back(std::move(given));
+    } else if (given.has_package) {
+      throw CompositionError("no_such_group", fmt::format("override {}: there is no group {} in {}", text,
+                                                          given.key, repository.folders_text()));
+    } else {
+      of_values.push_back(std::move(given));
+    }
+  }
+  ConfigNode root = ConfigNode::make_mapping();
+  for (const ComposedPart& part : expand_defaults(repository, request.config_name, of_groups)) {
+    place_part(root, part, request.config_name);
+  }
+  for (const Override& given : of_values) apply_override(root, given, request.allow_new_keys);
+  root.erase("hydra");
+  return root;
+}
+
+}  // namespace gyrus

@@ -1,0 +1,101 @@
+#include "launch/config/repository.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <sstream>
+
+#include "launch/config/yaml_reader.hpp"
+#include "launch/files.hpp"
+
+namespace gyrus {
+namespace fs = std::filesystem;
+namespace {
+
+/// The value of `# @package VALUE`, which must stand before anything but blank lines and other `# @` headers.
+std::optional<std::string> read_package_header(const std::string& content, const std::string& file) {
+  std::istringstream lines(content);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string word, hash;
+    std::vector<std::string> parts;
+    while (words >> word) parts.push_back(word);
+    if (parts.empty()) continue;
+    if (parts[0].starts_with("#@"))
+      parts[0].erase(0, 1);
+    else if (parts[0] == "#")
+      parts.erase(parts.begin());
+    else
+      return {};
+    if (parts.empty() || !parts[0].starts_with("@")) return {};
+    if (parts[0] != "@package") continue;
+    if (parts.size() != 2) {
+      throw CompositionError("package_header",
+                             fmt::format("{}: '{}' must be written # @package NAME", file, line));
+    }
+    return parts[1];
+  }
+  return {};
+}
+
+}  // namespace
+
+ConfigRepository::ConfigRepository(std::vector<fs::path> folders) : folders_(std::move(folders)) {
+  for (const fs::path& folder : folders_) {
+    if (!fs::is_directory(folder)) {
+      throw CompositionError(
+          "config_dir_missing",
+          fmt::format("config folder {} does not exist or is not a folder", folder.string()));
+    }
+  }
+}
+
+const ConfigFile* ConfigRepository::load(const std::string& name) {
+  if (const auto found = files_.find(name); found != files_.end()) return found->second.get();
+  for (const fs::path& folder : folders_) {
+    const fs::path path = folder / (name + ".yaml");
+    if (!fs::is_regular_file(path)) continue;
+    auto file = std::make_unique<ConfigFile>();
+    file->name = name;
+    const std::string content = read_file(path);
+    file->package = read_package_header(content, path.string());
+    file->content = read_yaml(content, path.string());
+    if (ConfigNode* defaults = file->content.find("defaults")) {
+      file->defaults = *defaults;
+      file->content.erase("defaults");
+      if (!file->defaults.is_list()) {
+        throw CompositionError("defaults_list",
+                               fmt::format("{}: defaults must be a list, as in '- model: ddpm'",
+                                           file->defaults.origin.describe()));
+      }
+    }
+    return files_.emplace(name, std::move(file)).first->second.get();
+  }
+  return nullptr;
+}
+
+bool ConfigRepository::group_exists(const std::string& group) const {
+  for (const fs::path& folder : folders_) {
+    if (fs::is_directory(folder / group)) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> ConfigRepository::options(const std::string& group) const {
+  std::set<std::string> names;
+  for (const fs::path& folder : folders_) {
+    if (!fs::is_directory(folder / group)) continue;
+    for (const auto& entry : fs::directory_iterator(folder / group)) {
+      if (entry.path().extension() == ".yaml") names.insert(entry.path().stem().string());
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+std::string ConfigRepository::folders_text() const {
+  std::string text;
+  for (const fs::path& folder : folders_) text += (text.empty() ? "" : ", ") + folder.string();
+  return text;
+}
+
+}  // namespace gyrus

@@ -1,0 +1,358 @@
+// Interpolations are resolved lazily and recursively; values that are being resolved are remembered, so a
+// circle is found.
+#include "launch/config/resolver.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+
+#include "launch/config/override_parser.hpp"
+
+namespace gyrus {
+namespace {
+
+/// A place in the tree: the containers from the root down, and the path for messages.
+struct Place {
+  std::vector<const ConfigNode*> containers;
+  std::vector<std::string> keys;
+
+  std::string path() const { return fmt::format("{}", fmt::join(keys, ".")); }
+  Place below(const ConfigNode& container, const std::string& key) const {
+    Place deeper = *this;
+    deeper.containers.push_back(&container);
+    deeper.keys.push_back(key);
+    return deeper;
+  }
+};
+
+std::string trim(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return {};
+  return std::string(text.substr(begin, text.find_last_not_of(" \t") - begin + 1));
+}
+
+/// Position behind the brace that closes the interpolation at `begin` ("${..."), or npos.
+std::size_t find_end(std::string_view text, std::size_t begin) {
+  int open = 0;
+  char quote = '\0';
+  for (std::size_t i = begin + 1; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quote != '\0') {
+      if (c == '\\')
+        ++i;
+      else if (c == quote)
+        quote = '\0';
+      continue;
+    }
+    if (c == '\'' || c == '"') quote = c;
+    if (c == '{') ++open;
+    if (c == '}' && --open == 0) return i + 1;
+  }
+  return std::string_view::npos;
+}
+
+/// Splits at `separator` outside quotes, brackets and interpolations.
+std::vector<std::string> split_arguments(std::string_view text) {
+  std::vector<std::string> parts(1);
+  int open = 0;
+  char quote = '\0';
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\' && i + 1 < text.size()) {
+      parts.back() += c;
+      parts.back() += text[++i];
+      continue;
+    }
+    if (quote != '\0') {
+      if (c == quote) quote = '\0';
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+    } else if (c == '{' || c == '[') {
+      ++open;
+    } else if (c == '}' || c == ']') {
+      --open;
+    } else if (c == ',' && open == 0) {
+      parts.emplace_back();
+      continue;
+    }
+    parts.back() += c;
+  }
+  return parts;
+}
+
+class Resolver {
+ public:
+  explicit Resolver(const ConfigNode& root) : root_(root) {}
+
+  ConfigNode resolve_node(const ConfigNode& node, const Place& place) {
+    if (node.has_interpolation()) {
+      const Active guard(*this, node, place);
+      ConfigNode value = resolve_text(node.text, place);
+      value.origin = node.origin;
+      value.replaced = node.replaced;
+      return value;
+    }
+    if (!node.is_list() && !node.is_mapping()) return node;
+    ConfigNode copy = ConfigNode::with_kind(node.kind);
+    copy.origin = node.origin;
+    copy.replaced = node.replaced;
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+      copy.items.push_back(resolve_node(node.items[i], place.below(node, std::to_string(i))));
+    }
+    for (const auto& [key, value] : node.entries) {
+      copy.entries.emplace_back(key, resolve_node(value, place.below(node, key.text)));
+    }
+    return copy;
+  }
+
+ private:
+  /// Marks a node as being resolved for the life of the object. @throws CompositionError
+  /// (interpolation_cycle)
+  class Active {
+   public:
+    Active(Resolver& owner, const ConfigNode& node, const Place& place) : owner_(owner) {
+      const auto known = std::find(owner.active_.begin(), owner.active_.end(), &node);
+      if (known != owner.active_.end()) {
+        std::vector<std::string> circle(owner.active_paths_.begin() + (known - owner.active_.begin()),
+                                        owner.active_paths_.end());
+        circle.push_back(place.path());
+        throw CompositionError("interpolation_cycle",
+                               fmt::format("{} ({}): interpolations go in a circle: {}", place.path(),
+                                           node.origin.describe(), fmt::join(circle, " -> ")));
+      }
+      owner.active_.push_back(&node);
+      owner.active_paths_.push_back(place.path());
+    }
+    ~Active() {
+      owner_.active_.pop_back();
+      owner_.active_paths_.pop_back();
+    }
+    Active(const Active&) = delete;
+    Active& operator=(const Active&) = delete;
+
+   private:
+    Resolver& owner_;
+  };
+
+  [[noreturn]] void fail(const char* kind, const Place& place, const std::string& what) const {
+    std::string where = place.path();
+    if (!active_.empty()) where += fmt::format(" ({})", active_.back()->origin.describe());
+    throw CompositionError(kind, where + ": " + what);
+  }
+
+  /// One interpolation alone keeps its type; inside a longer text it is spelled out.
+  ConfigNode resolve_text(const std::string& text, const Place& place) {
+    if (text.starts_with("${") && find_end(text, 0) == text.size()) {
+      return resolve_interpolation(text, place);
+    }
+    std::string result;
+    for (std::size_t position = 0; position < text.size();) {
+      std::size_t num_backslashes = 0;
+      while (position + num_backslashes < text.size() && text[position + num_backslashes] == '\\')
+        ++num_backslashes;
+      const std::size_t next = position + num_backslashes;
+      if (text.compare(next, 2, "${") != 0) {
+        result.append(num_backslashes, '\\');
+        if (next < text.size()) result += text[next];
+        position = next + 1;
+        continue;
+      }
+      // Before an interpolation two backslashes are one, and a single one makes it plain text.
+      result.append(num_backslashes / 2, '\\');
+      if (num_backslashes % 2 == 1) {
+        result += "${";
+        position = next + 2;
+        continue;
+      }
+      const std::size_t end = find_end(text, next);
+      if (end == std::string::npos) {
+        fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", text.substr(next)));
+      }
+      result += spell(resolve_interpolation(text.substr(next, end - next), place));
+      position = end;
+    }
+    return ConfigNode::make_text(result);
+  }
+
+  ConfigNode resolve_interpolation(const std::string& text, const Place& place) {
+    if (find_end(text, 0) == std::string::npos)
+      fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", text));
+    const std::string body = trim(std::string_view(text).substr(2, text.size() - 3));
+    const std::size_t colon = find_colon(body);
+    if (colon == std::string::npos) return look_up(expand_key(body, place), place, text);
+    const std::string name = expand_key(trim(body.substr(0, colon)), place);
+    return call(name, body.substr(colon + 1), place);
+  }
+
+  /// The colon between a resolver's name and its arguments, outside nested interpolations.
+  static std::size_t find_colon(const std::string& body) {
+    for (std::size_t i = 0; i < body.size(); ++i) {
+      if (body[i] == ':') return i;
+      if (body.compare(i, 2, "${") == 0) {
+        const std::size_t end = find_end(body, i);
+        if (end == std::string::npos) return end;
+        i = end - 1;
+      }
+    }
+    return std::string::npos;
+  }
+
+  /// Replaces nested interpolations in a key by their text, brackets by dots.
+  std::string expand_key(const std::string& body, const Place& place) {
+    std::string key;
+    for (std::size_t i = 0; i < body.size();) {
+      if (body.compare(i, 2, "${") == 0) {
+        const std::size_t end = find_end(body, i);
+        if (end == std::string::npos)
+          fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", body));
+        const std::string nested = body.substr(i, end - i);
+        const ConfigNode value = resolve_interpolation(nested, place);
+        if (!value.is_text()) {
+          fail("interpolation_key_type", place,
+               fmt::format("{} stands for a key and must be text, not {}", nested, describe_value(value)));
+        }
+        key += value.text;
+        i = end;
+        continue;
+      }
+      if (body[i] == '[') {
+        if (!key.empty()) key += '.';
+      } else if (body[i] != ']') {
+        key += body[i];
+      }
+      ++i;
+    }
+    return key;
+  }
+
+  /// The resolved value at `key`, relative to `place` when it begins with dots; nothing when it does not
+  /// exist.
+  std::optional<ConfigNode> find(const std::string& key, const Place& place) {
+    std::size_t num_dots = 0;
+    while (num_dots < key.size() && key[num_dots] == '.') ++num_dots;
+    Place here;
+    const ConfigNode* node = &root_;
+    if (num_dots > 0) {
+      if (num_dots > place.containers.size()) return {};
+      const std::size_t depth = place.containers.size() - num_dots;
+      node = place.containers[depth];
+      here.containers.assign(place.containers.begin(),
+                             place.containers.begin() + static_cast<std::ptrdiff_t>(depth));
+      here.keys.assign(place.keys.begin(), place.keys.begin() + static_cast<std::ptrdiff_t>(depth));
+    }
+    const std::string rest = key.substr(num_dots);
+    if (rest.empty()) return resolve_node(*node, here);
+    const std::vector<std::string> keys = split(rest, '.');
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const ConfigNode* child = node->find_path(keys[i]);
+      if (!child) return {};
+      here = here.below(*node, keys[i]);
+      node = child;
+      if (i + 1 < keys.size() && node->has_interpolation()) {
+        const ConfigNode target = resolve_node(*node, here);
+        const ConfigNode* found = target.find_path(
+            fmt::format("{}", fmt::join(keys.begin() + static_cast<std::ptrdiff_t>(i) + 1, keys.end(), ".")));
+        return found ? std::optional(*found) : std::nullopt;
+      }
+    }
+    return resolve_node(*node, here);
+  }
+
+  ConfigNode look_up(const std::string& key, const Place& place, const std::string& text) {
+    if (key.find_first_of(" {}'\"") != std::string::npos) {
+      fail("interpolation_syntax", place, fmt::format("'{}' is not an interpolation", text));
+    }
+    std::optional<ConfigNode> value = find(key, place);
+    if (!value)
+      fail("interpolation_key", place, fmt::format("{} names '{}', which does not exist", text, key));
+    if (value->is_missing()) {
+      fail("interpolation_missing", place,
+           fmt::format("{0} needs '{1}', which has no value yet; set {1}=...", text, key));
+    }
+    return *value;
+  }
+
+  /// Arguments are values of the override grammar, in which interpolations may stand.
+  ConfigNode argument(const std::string& text, const Place& place) {
+    try {
+      return resolve_node(parse_value(text), place);
+    } catch (const CompositionError& error) {
+      if (std::string_view(error.kind) == "interpolation_syntax") fail(error.kind, place, error.what());
+      throw;
+    }
+  }
+
+  ConfigNode call(const std::string& name, const std::string& argument_text, const Place& place) {
+    std::vector<ConfigNode> arguments;
+    for (const std::string& text : split_arguments(argument_text)) arguments.push_back(argument(text, place));
+    const std::size_t most = name == "oc.env" || name == "oc.select" ? 2 : 1;
+    if (name == "oc.env" || name == "oc.select" || name == "oc.decode" || name == "oc.create" ||
+        name == "oc.dict.keys" || name == "oc.dict.values") {
+      if (arguments.size() > most) {
+        fail("resolver_failed", place,
+             fmt::format("{} takes at most {} arguments, not {}", name, most, arguments.size()));
+      }
+    }
+    if (name == "oc.env") return call_env(arguments, place);
+    if (name == "oc.create") return arguments[0];
+    if (name == "oc.select") {
+      std::optional<ConfigNode> value = find(spell(arguments[0]), place);
+      if (value && !value->is_missing()) return *value;
+      return arguments.size() > 1 ? arguments[1] : ConfigNode::make_null();
+    }
+    if (name == "oc.decode") {
+      if (arguments[0].is_null()) return arguments[0];
+      if (!arguments[0].is_text()) {
+        fail("resolver_failed", place,
+             fmt::format("oc.decode takes text, not {}", describe_value(arguments[0])));
+      }
+      return argument(arguments[0].text, place);
+    }
+    if (name == "oc.dict.keys" || name == "oc.dict.values") return call_dict(name, arguments[0], place);
+    fail("unknown_resolver", place,
+         fmt::format("'{}' is no resolver; there are oc.env, oc.select, oc.decode, oc.create, "
+                     "oc.dict.keys and oc.dict.values",
+                     name));
+  }
+
+  ConfigNode call_env(const std::vector<ConfigNode>& arguments, const Place& place) const {
+    const std::string variable = spell(arguments[0]);
+    if (const char* value = std::getenv(variable.c_str())) return ConfigNode::make_text(value);
+    if (arguments.size() > 1)
+      return arguments[1].is_null() ? arguments[1] : ConfigNode::make_text(spell(arguments[1]));
+    fail("env_missing", place,
+         fmt::format("the environment variable {0} is not set; export {0}=..., or give a default: "
+                     "${{oc.env:{0},default}}",
+                     variable));
+  }
+
+  ConfigNode call_dict(const std::string& name, const ConfigNode& key, const Place& place) {
+    const std::optional<ConfigNode> mapping = find(spell(key), place);
+    if (!mapping) fail("interpolation_key", place, fmt::format("{}: '{}' does not exist", name, spell(key)));
+    if (!mapping->is_mapping()) {
+      fail("resolver_failed", place,
+           fmt::format("{}: '{}' is {}, not a mapping", name, spell(key), describe_value(*mapping)));
+    }
+    ConfigNode list = ConfigNode::make_list();
+    for (const auto& [entry_key, value] : mapping->entries) {
+      list.items.push_back(name == "oc.dict.keys" ? ConfigNode::make_text(entry_key.text) : value);
+    }
+    return list;
+  }
+
+  const ConfigNode& root_;
+  std::vector<const ConfigNode*> active_;
+  std::vector<std::string> active_paths_;
+};
+
+}  // namespace
+
+ConfigNode resolve(const ConfigNode& root) {
+  return Resolver(root).resolve_node(root, {});
+}
+
+}  // namespace gyrus

@@ -1,0 +1,240 @@
+// YAML to ConfigNode: yaml-cpp parses the structure, the types of plain scalars are decided here.
+#include "launch/config/yaml_reader.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <regex>
+
+#include "launch/files.hpp"
+
+namespace gyrus {
+namespace {
+
+constexpr int max_depth = 100;        // an alias to its own ancestor would nest for ever
+constexpr int max_nodes = 1'000'000;  // ten aliases of ten aliases of ten ... would fill the memory
+
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  for (const std::string_view word : words) {
+    if (text == word) return true;
+  }
+  return false;
+}
+
+std::optional<std::int64_t> parse_digits(std::string_view digits, int base) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+  if (error != std::errc() || end != digits.data() + digits.size()) return {};
+  return value;
+}
+
+/// 1:30:15 counts in sixties, as in YAML 1.1.
+double parse_sixties(const std::string& text) {
+  double total = 0;
+  for (const std::string& part : split(text, ':')) total = total * 60 + std::strtod(part.c_str(), nullptr);
+  return total;
+}
+
+std::optional<ConfigNode> read_integer(const std::string& text) {
+  static const std::regex integer(
+      R"([-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+)");
+  if (!std::regex_match(text, integer)) return {};
+  std::string digits = text;
+  std::erase(digits, '_');
+  const bool negative = digits.front() == '-';
+  if (negative || digits.front() == '+') digits.erase(0, 1);
+  std::optional<std::int64_t> value;
+  if (digits.find(':') != std::string::npos) {
+    value = static_cast<std::int64_t>(parse_sixties(digits));
+  } else if (digits.starts_with("0b")) {
+    value = parse_digits(std::string_view(digits).substr(2), 2);
+  } else if (digits.starts_with("0x")) {
+    value = parse_digits(std::string_view(digits).substr(2), 16);
+  } else if (digits.size() > 1 && digits.front() == '0') {
+    value = parse_digits(std::string_view(digits).substr(1), 8);
+  } else {
+    value = parse_digits(digits, 10);
+  }
+  if (!value) return {};
+  return ConfigNode::make_integer(negative ? -*value : *value);
+}
+
+std::optional<ConfigNode> read_floating(const std::string& text) {
+  static const std::regex floating(
+      R"([-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*([eE][-+][0-9]+)?)"
+      R"(|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))");
+  if (!std::regex_match(text, floating)) return {};
+  if (is_one_of(text, {".nan", ".NaN", ".NAN"})) {
+    return ConfigNode::make_floating(std::numeric_limits<double>::quiet_NaN());
+  }
+  std::string digits = text;
+  std::erase(digits, '_');
+  const bool negative = digits.front() == '-';
+  if (negative || digits.front() == '+') digits.erase(0, 1);
+  double value = 0;
+  if (is_one_of(digits, {".inf", ".Inf", ".INF"})) {
+    value = std::numeric_limits<double>::infinity();
+  } else {
+    value =
+        digits.find(':') != std::string::npos ? parse_sixties(digits) : std::strtod(digits.c_str(), nullptr);
+  }
+  return ConfigNode::make_floating(negative ? -value : value);
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::string& name) : name_(name) {}
+
+  ConfigNode read(const YAML::Node& node, int depth) {
+    if (depth > max_depth) fail("yaml_syntax", node, fmt::format("nested deeper than {} levels", max_depth));
+    if (++num_nodes_ > max_nodes)
+      fail("yaml_syntax", node, fmt::format("holds more than {} values", max_nodes));
+    ConfigNode result;
+    if (node.IsMap()) {
+      result = read_mapping(node, depth);
+    } else if (node.IsSequence()) {
+      result = ConfigNode::make_list();
+      for (const YAML::Node& item : node) result.items.push_back(read(item, depth + 1));
+    } else if (node.IsScalar()) {
+      result = read_scalar(node);
+    } else if (is_one_of(node.Tag(), {"!!str", "tag:yaml.org,2002:str"})) {
+      result = ConfigNode::make_text("");
+    }
+    result.origin = place(node);
+    return result;
+  }
+
+ private:
+  Origin place(const YAML::Node& node) const { return {name_, node.Mark().line + 1}; }
+
+  [[noreturn]] void fail(const char* kind, const YAML::Node& node, const std::string& what) const {
+    throw CompositionError(kind, fmt::format("{}, line {}: {}", name_, node.Mark().line + 1, what));
+  }
+
+  ConfigNode read_scalar(const YAML::Node& node) const {
+    const std::string& tag = node.Tag();
+    const std::string& text = node.Scalar();
+    if (tag == "!") return ConfigNode::make_text(text);
+    if (tag == "?" || tag.empty()) return read_plain_scalar(text);
+    if (tag == "tag:yaml.org,2002:str") return ConfigNode::make_text(text);
+    const ConfigNode plain = read_plain_scalar(text);
+    if (tag == "tag:yaml.org,2002:float") {
+      if (plain.kind == NodeKind::integer)
+        return ConfigNode::make_floating(static_cast<double>(plain.integer));
+      if (plain.kind == NodeKind::floating) return plain;
+    }
+    if (tag == "tag:yaml.org,2002:int" && plain.kind == NodeKind::integer) return plain;
+    if (tag == "tag:yaml.org,2002:bool" && plain.kind == NodeKind::boolean) return plain;
+    if (tag == "tag:yaml.org,2002:null") return ConfigNode::make_null();
+    fail("yaml_tag", node, fmt::format("tag {} cannot be used with '{}'; leave the tag out", tag, text));
+  }
+
+  ConfigKey read_key(const YAML::Node& node) const {
+    if (!node.IsScalar()) fail("key_type", node, "a key must be text, a number or true/false");
+    const ConfigNode key = read_scalar(node);
+    if (key.is_null())
+      fail("key_type", node, "null cannot be a key; write it in quotes if the text is meant");
+    return {key.kind, key.kind == NodeKind::boolean ? (key.boolean ? "true" : "false") : spell(key)};
+  }
+
+  ConfigNode read_mapping(const YAML::Node& node, int depth) {
+    ConfigNode result = ConfigNode::make_mapping();
+    std::vector<ConfigNode> merged;  // sources of `<<`
+    for (const auto& pair : node) {
+      if (pair.first.IsScalar() && pair.first.Tag() == "?" && pair.first.Scalar() == "<<") {
+        ConfigNode source = read(pair.second, depth + 1);
+        if (source.is_list()) {
+          for (ConfigNode& item : source.items) merged.push_back(std::move(item));
+        } else {
+          merged.push_back(std::move(source));
+        }
+        continue;
+      }
+      ConfigKey key = read_key(pair.first);
+      if (const ConfigNode* first = result.find(key)) {
+        fail("yaml_duplicate_key", pair.first,
+             fmt::format("key {} is there already, at line {}; keep one of the two", key.text,
+                         first->origin.line));
+      }
+      ConfigNode value = read(pair.second, depth + 1);
+      value.origin = place(pair.first);
+      result.entries.emplace_back(std::move(key), std::move(value));
+    }
+    // Merged keys stand before the mapping's own ones; the mapping wins over them, an earlier source over a
+    // later one.
+    if (!merged.empty()) result = merge_below(std::move(result), merged, node);
+    return result;
+  }
+
+  ConfigNode merge_below(ConfigNode own, const std::vector<ConfigNode>& sources,
+                         const YAML::Node& node) const {
+    ConfigNode result = ConfigNode::make_mapping();
+    for (const ConfigNode& source : sources) {
+      if (!source.is_mapping()) fail("yaml_syntax", node, "<< takes a mapping or a list of mappings");
+      for (const auto& [key, value] : source.entries) {
+        if (!result.find(key)) result.entries.emplace_back(key, value);
+      }
+    }
+    for (auto& [key, value] : own.entries) {
+      if (ConfigNode* merged = result.find(key)) {
+        *merged = std::move(value);
+      } else {
+        result.entries.emplace_back(std::move(key), std::move(value));
+      }
+    }
+    return result;
+  }
+
+  std::string name_;
+  int num_nodes_ = 0;
+};
+
+}  // namespace
+
+ConfigNode read_plain_scalar(std::string_view plain) {
+  const std::string text(plain);
+  if (is_one_of(text, {"", "~", "null", "Null", "NULL"})) return ConfigNode::make_null();
+  if (is_one_of(text, {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"})) {
+    return ConfigNode::make_boolean(true);
+  }
+  if (is_one_of(text, {"no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"})) {
+    return ConfigNode::make_boolean(false);
+  }
+  // Regular expressions of the standard library recurse per character; no number is this long.
+  if (text.size() < 100 && std::string_view("+-.0123456789").find(text.front()) != std::string_view::npos) {
+    if (auto value = read_integer(text)) return *value;
+    if (auto value = read_floating(text)) return *value;
+  }
+  return ConfigNode::make_text(text);
+}
+
+ConfigNode read_yaml(const std::string& content, const std::string& name) {
+  std::vector<YAML::Node> documents;
+  try {
+    documents = YAML::LoadAll(content);
+  } catch (const YAML::Exception& error) {
+    throw CompositionError("yaml_syntax",
+                           fmt::format("{}, line {}: not YAML: {}", name, error.mark.line + 1, error.msg));
+  }
+  if (documents.size() > 1) {
+    throw CompositionError(
+        "yaml_documents",
+        fmt::format("{} holds {} documents separated by ---; one is wanted", name, documents.size()));
+  }
+  if (documents.empty()) {
+    ConfigNode nothing;
+    nothing.origin = {name, 1};
+    return nothing;
+  }
+  return Reader(name).read(documents.front(), 0);
+}
+
+ConfigNode read_yaml_file(const std::filesystem::path& path) {
+  return read_yaml(read_file(path), path.string());
+}
+
+}  // namespace gyrus
