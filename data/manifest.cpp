@@ -104,22 +104,26 @@ Manifest Manifest::read(const std::filesystem::path& root) {
                                 std::filesystem::is_empty(root) ? "the folder is empty"
                                                                 : "its preparation was not completed"));
   }
-  const auto document = json::parse(read_file(path), nullptr, false);
-  if (document.is_discarded()) throw DataError(fmt::format("{} is not JSON: the file is damaged", path.string()));
+  return parse(read_file(path), path.string());
+}
+
+Manifest Manifest::parse(const std::string& text, const std::string& where) {
+  const auto document = json::parse(text, nullptr, false);
+  if (document.is_discarded()) throw DataError(fmt::format("{} is not JSON: the file is damaged", where));
   if (!document.is_object() || document.value("format", json()) != shard_format::manifest_format) {
-    throw DataError(fmt::format("{} is not the manifest of a Gyrus data set", path.string()));
+    throw DataError(fmt::format("{} is not the manifest of a Gyrus data set", where));
   }
   if (document.value("version", json()) != shard_format::version) {
     throw DataError(fmt::format("{} has format version {}, this program reads version {}: run `gyrus prepare` of this "
                                 "program again",
-                                path.string(), document.value("version", json()).dump(), shard_format::version));
+                                where, document.value("version", json()).dump(), shard_format::version));
   }
   try {
     return manifest_from(document);
   } catch (const json::exception& problem) {
-    throw DataError(fmt::format("{} is damaged: {}", path.string(), problem.what()));
+    throw DataError(fmt::format("{} is damaged: {}", where, problem.what()));
   } catch (const DataError& problem) {
-    throw DataError(fmt::format("{} is damaged: {}", path.string(), problem.what()));
+    throw DataError(fmt::format("{} is damaged: {}", where, problem.what()));
   }
 }
 

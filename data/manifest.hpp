@@ -28,6 +28,8 @@ struct Manifest {
 
   /// @throws DataError: no folder, an empty one, no manifest, not ours, another version
   static Manifest read(const std::filesystem::path& root);
+  /// @param where  named in messages. @throws DataError
+  static Manifest parse(const std::string& text, const std::string& where);
   /// @throws DataError
   void write(const std::filesystem::path& root) const;
   std::string to_json() const;

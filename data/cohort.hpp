@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "data/options.hpp"
+
+namespace gyrus {
+
+/// One volume that is to be prepared.
+struct CohortEntry {
+  std::string set;
+  std::string id;
+  std::string subject;
+  double age = 0.0;  // years; NaN when unknown
+  std::int64_t label = 0;
+  std::filesystem::path image, mask, lesion;  // NIfTI; mask and lesion may be empty
+  std::uint64_t phantom_subject = 0;          // number in its set, when generated
+};
+
+/// All volumes of the configured data set, set after set.
+/// @throws DataError: missing folder or table, missing columns, duplicate volumes, a subject in two sets
+std::vector<CohortEntry> list_cohort(const DataOptions& options);
+
+/// Reads or generates a volume and prepares it (orientation, crop, intensities, resolution).
+/// @throws DataError naming the file
+Volume make_volume(const DataOptions& options, const CohortEntry& entry);
+
+}  // namespace gyrus

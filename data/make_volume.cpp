@@ -1,0 +1,146 @@
+// From a listed volume to slices: what `data/cohort.hpp` promises of make_volume.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/cohort.hpp"
+#include "data/nifti.hpp"
+#include "data/phantom.hpp"
+#include "data/preprocess.hpp"
+#include "launch/error.hpp"
+
+namespace gyrus {
+namespace {
+
+constexpr int num_flow_iterations = 3;
+constexpr double flow_time_step = 0.125;
+constexpr double phantom_box_mm = 192.0;  // the box's width stands for a head of usual size
+
+/// Image, brain mask and lesion label on one grid.
+struct Triple {
+  Grid<float> image;
+  Grid<std::uint8_t> mask, lesion;
+  std::array<double, 3> spacing{};
+};
+
+NiftiVolume read_oriented(const std::filesystem::path& path, bool reorient) {
+  auto volume = read_nifti(path);
+  if (!reorient) return volume;
+  if (!volume.directions) {
+    throw DataError(fmt::format("{}: has no orientation (neither sform nor qform); set data.reorient=false if all files "
+                                "are in LPS order",
+                                path.string()));
+  }
+  return to_lps(volume);
+}
+
+/// Reads a mask or label and checks that it lies on the image's grid.
+Grid<std::uint8_t> read_labels(const std::filesystem::path& path, const NiftiVolume& image,
+                               const std::filesystem::path& image_path, bool reorient) {
+  const auto labels = read_oriented(path, reorient);
+  if (labels.voxels.size != image.voxels.size) {
+    throw DataError(fmt::format("{} has {} voxels, but its image {} has {}", path.string(),
+                                fmt::join(labels.voxels.size, "x"), image_path.string(),
+                                fmt::join(image.voxels.size, "x")));
+  }
+  for (int axis = 0; axis < 3; ++axis) {
+    if (std::abs(labels.spacing[axis] - image.spacing[axis]) > 1e-3 * image.spacing[axis]) {
+      throw DataError(fmt::format("{} has voxels of {} mm, but its image {} of {} mm", path.string(),
+                                  fmt::join(labels.spacing, "x"), image_path.string(), fmt::join(image.spacing, "x")));
+    }
+  }
+  Grid<std::uint8_t> result(labels.voxels.size);
+  std::transform(labels.voxels.values.begin(), labels.voxels.values.end(), result.values.begin(),
+                 [](float value) { return value >= 0.5f; });
+  return result;
+}
+
+bool is_empty(const Grid<std::uint8_t>& mask) {
+  return std::none_of(mask.values.begin(), mask.values.end(), [](auto value) { return value != 0; });
+}
+
+Triple read_triple(const DataOptions& options, const CohortEntry& entry) {
+  auto volume = read_oriented(entry.image, options.reorient);
+  Triple triple;
+  triple.spacing = volume.spacing;
+  if (entry.mask.empty()) {
+    triple.mask = Grid<std::uint8_t>(volume.voxels.size);
+    std::transform(volume.voxels.values.begin(), volume.voxels.values.end(), triple.mask.values.begin(),
+                   [](float value) { return value != 0.0f; });
+  } else {
+    triple.mask = read_labels(entry.mask, volume, entry.image, options.reorient);
+  }
+  if (is_empty(triple.mask)) {
+    throw DataError(fmt::format("{}: the brain mask is empty", (entry.mask.empty() ? entry.image : entry.mask).string()));
+  }
+  triple.lesion = entry.lesion.empty() ? Grid<std::uint8_t>(volume.voxels.size)
+                                       : read_labels(entry.lesion, volume, entry.image, options.reorient);
+  triple.image = options.curvature_flow
+                     ? curvature_flow(std::move(volume.voxels), volume.spacing, num_flow_iterations, flow_time_step)
+                     : std::move(volume.voxels);
+  return triple;
+}
+
+Triple generate_triple(const DataOptions& options, const CohortEntry& entry) {
+  const std::array<std::int64_t, 3> size = {options.image_size[0] * options.downsample,
+                                            options.image_size[1] * options.downsample,
+                                            options.image_size[2] * options.downsample};
+  const auto set = entry.set == "train" ? PhantomSet::train : entry.set == "val" ? PhantomSet::val : PhantomSet::test;
+  auto brain = make_phantom(size, static_cast<std::uint64_t>(options.phantom.seed), set, entry.phantom_subject);
+  Triple triple{std::move(brain.image), std::move(brain.mask), std::move(brain.lesion), {}};
+  for (int axis = 0; axis < 3; ++axis) triple.spacing[axis] = phantom_box_mm / static_cast<double>(size[0]);
+  return triple;
+}
+
+void prepare_triple(const DataOptions& options, const std::string& name, Triple& triple) {
+  const std::array<std::int64_t, 3> crop = {options.image_size[0] * options.downsample,
+                                            options.image_size[1] * options.downsample,
+                                            options.image_size[2] * options.downsample};
+  triple.image = centre_crop_or_pad(triple.image, crop);
+  triple.mask = centre_crop_or_pad(triple.mask, crop);
+  triple.lesion = centre_crop_or_pad(triple.lesion, crop);
+  if (is_empty(triple.mask)) {
+    throw DataError(fmt::format("{}: no brain is left after cropping to {} voxels", name, fmt::join(crop, "x")));
+  }
+  const auto [low, high] =
+      masked_percentiles(triple.image, triple.mask, options.percentiles[0], options.percentiles[1]);
+  if (!(low < high) || !rescale_intensities(triple.image, low, high)) {
+    throw DataError(fmt::format("{}: the brain has one and the same intensity everywhere", name));
+  }
+  for (std::int64_t factor = options.downsample; factor > 1; factor /= 2) {
+    triple.image = downsample_image(triple.image);
+    triple.mask = downsample_labels(triple.mask);
+    triple.lesion = downsample_labels(triple.lesion);
+    for (double& spacing : triple.spacing) spacing *= 2.0;
+  }
+  if (!options.clip) return;
+  for (float& value : triple.image.values) value = std::clamp(value, 0.0f, 1.0f);
+}
+
+template <class T>
+std::vector<T> as_slices(const Grid<T>& grid) {
+  std::vector<T> slices;
+  slices.reserve(grid.values.size());
+  for (std::int64_t z = 0; z < grid.size[2]; ++z) {
+    for (std::int64_t x = 0; x < grid.size[0]; ++x) {
+      for (std::int64_t y = 0; y < grid.size[1]; ++y) slices.push_back(grid.at(x, y, z));
+    }
+  }
+  return slices;
+}
+
+}  // namespace
+
+Volume make_volume(const DataOptions& options, const CohortEntry& entry) {
+  const bool generated = options.kind == "phantom";
+  auto triple = generated ? generate_triple(options, entry) : read_triple(options, entry);
+  prepare_triple(options, generated ? entry.id : entry.image.string(), triple);
+  return {.id = entry.id, .subject = entry.subject, .set = entry.set, .depth = triple.image.size[2],
+          .height = triple.image.size[0], .width = triple.image.size[1], .image = as_slices(triple.image),
+          .mask = as_slices(triple.mask), .lesion = as_slices(triple.lesion), .age = entry.age, .label = entry.label,
+          .spacing = triple.spacing};
+}
+
+}  // namespace gyrus

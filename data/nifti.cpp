@@ -1,0 +1,172 @@
+#include "data/nifti.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nifti2_io.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "launch/error.hpp"
+#include "launch/handle.hpp"
+
+namespace gyrus {
+namespace {
+
+struct ImageTraits {
+  using type = nifti_image*;
+  static type null() { return nullptr; }
+  static void close(type image) { nifti_image_free(image); }
+};
+struct StreamTraits {
+  using type = znzFile;
+  static type null() { return nullptr; }
+  static void close(type stream) { znzclose(stream); }
+};
+
+constexpr std::int64_t max_axis = 4096;  // no memory is taken on the word of a damaged header
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
+  throw DataError(fmt::format("{}: {}", path.string(), what));
+}
+
+Handle<ImageTraits> read_header(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) throw DataError(fmt::format("{} does not exist", path.string()));
+  nifti_set_debug_level(0);  // the library prints to stderr otherwise
+  Handle<ImageTraits> image(nifti_image_read(path.c_str(), 0));
+  if (!image) fail(path, "is not a NIfTI file, or its header is damaged");
+  const nifti_image& header = *image.get();
+  for (int axis = 1; axis <= header.ndim; ++axis) {
+    if (header.dim[axis] < 1 || (axis > 3 && header.dim[axis] != 1) || header.dim[axis] > max_axis) {
+      const std::vector<std::int64_t> shape(header.dim + 1, header.dim + 1 + header.ndim);
+      fail(path, fmt::format("has shape {}; one three-dimensional volume per file is wanted", fmt::join(shape, "x")));
+    }
+  }
+  if (header.ndim < 3) fail(path, fmt::format("has {} dimensions; a three-dimensional volume is wanted", header.ndim));
+  for (const double spacing : {header.dx, header.dy, header.dz}) {
+    if (!std::isfinite(spacing) || spacing == 0.0) fail(path, fmt::format("has a voxel size of {} mm", spacing));
+  }
+  return image;
+}
+
+/// The voxels' bytes in this machine's byte order. The library's own loading would turn NaN into 0 without a word.
+std::vector<char> read_bytes(const nifti_image& header, const std::filesystem::path& path) {
+  const auto bytes = static_cast<std::size_t>(header.nvox) * static_cast<std::size_t>(header.nbyper);
+  const Handle<StreamTraits> stream(znzopen(path.c_str(), "rb", nifti_is_gzfile(path.c_str())));
+  std::vector<char> buffer(bytes);
+  if (!stream || znzseek(stream.get(), header.iname_offset, SEEK_SET) < 0) fail(path, "cannot be read");
+  const std::size_t got = znzread(buffer.data(), 1, bytes, stream.get());
+  if (got != bytes) {
+    fail(path, got < bytes ? fmt::format("is truncated: {} of {} bytes of voxels", got, bytes)
+                           : std::string("is truncated or damaged: its compressed data cannot be read"));
+  }
+  char beyond = 0;  // reading to the end makes zlib compare its checksum
+  const std::size_t rest = znzread(&beyond, 1, 1, stream.get());
+  if (rest > 1) fail(path, "is damaged: the checksum of its compressed data is wrong");
+  if (header.swapsize > 1 && header.byteorder != nifti_short_order()) {
+    nifti_swap_Nbytes(static_cast<std::int64_t>(bytes) / header.swapsize, header.swapsize, buffer.data());
+  }
+  return buffer;
+}
+
+template <class T>
+float element(const char* bytes, std::size_t i) {
+  T value;
+  std::memcpy(&value, bytes + i * sizeof(T), sizeof(T));
+  return static_cast<float>(value);
+}
+
+using Element = float (*)(const char*, std::size_t);
+
+Element element_of(int datatype, const std::filesystem::path& path) {
+  switch (datatype) {
+    case NIFTI_TYPE_UINT8: return element<std::uint8_t>;
+    case NIFTI_TYPE_INT8: return element<std::int8_t>;
+    case NIFTI_TYPE_UINT16: return element<std::uint16_t>;
+    case NIFTI_TYPE_INT16: return element<std::int16_t>;
+    case NIFTI_TYPE_UINT32: return element<std::uint32_t>;
+    case NIFTI_TYPE_INT32: return element<std::int32_t>;
+    case NIFTI_TYPE_UINT64: return element<std::uint64_t>;
+    case NIFTI_TYPE_INT64: return element<std::int64_t>;
+    case NIFTI_TYPE_FLOAT32: return element<float>;
+    case NIFTI_TYPE_FLOAT64: return element<double>;
+    default: fail(path, fmt::format("has voxels of type {}; real numbers are wanted", nifti_datatype_string(datatype)));
+  }
+}
+
+std::optional<std::array<AxisDirection, 3>> directions_of(const nifti_image& header) {
+  if (header.sform_code <= 0 && header.qform_code <= 0) return std::nullopt;
+  int code[3] = {0, 0, 0};
+  nifti_dmat44_to_orientation(header.sform_code > 0 ? header.sto_xyz : header.qto_xyz, &code[0], &code[1], &code[2]);
+  std::array<AxisDirection, 3> directions;
+  std::array<bool, 3> taken{};
+  constexpr int towards_lps[3] = {NIFTI_R2L, NIFTI_A2P, NIFTI_I2S};
+  for (int axis = 0; axis < 3; ++axis) {
+    if (code[axis] < NIFTI_L2R || code[axis] > NIFTI_S2I) return std::nullopt;
+    const int patient_axis = (code[axis] - 1) / 2;
+    directions[axis] = {patient_axis, code[axis] == towards_lps[patient_axis]};
+    taken[patient_axis] = true;
+  }
+  if (!taken[0] || !taken[1] || !taken[2]) return std::nullopt;
+  return directions;
+}
+
+}  // namespace
+
+NiftiVolume read_nifti(const std::filesystem::path& path) {
+  const auto image = read_header(path);
+  const nifti_image& header = *image.get();
+  const Element value_at = element_of(header.datatype, path);
+  const auto bytes = read_bytes(header, path);
+  const bool scaled = std::isfinite(header.scl_slope) && header.scl_slope != 0.0 && std::isfinite(header.scl_inter);
+  const auto slope = static_cast<float>(scaled ? header.scl_slope : 1.0);
+  const auto intercept = static_cast<float>(scaled ? header.scl_inter : 0.0);
+
+  NiftiVolume volume;
+  volume.voxels = Grid<float>({header.nx, header.ny, header.nz});
+  volume.spacing = {std::abs(header.dx), std::abs(header.dy), std::abs(header.dz)};
+  volume.directions = directions_of(header);
+  std::size_t next = 0;  // the file runs fastest along x
+  for (std::int64_t z = 0; z < header.nz; ++z) {
+    for (std::int64_t y = 0; y < header.ny; ++y) {
+      for (std::int64_t x = 0; x < header.nx; ++x) {
+        const float value = slope * value_at(bytes.data(), next++) + intercept;
+        if (!std::isfinite(value)) fail(path, fmt::format("voxel ({}, {}, {}) is {}", x, y, z, value));
+        volume.voxels.at(x, y, z) = value;
+      }
+    }
+  }
+  return volume;
+}
+
+NiftiVolume to_lps(const NiftiVolume& volume) {
+  require(volume.directions.has_value(), "the directions of a volume are known when it is reoriented");
+  const auto& directions = *volume.directions;
+  std::array<int, 3> source_axis{};  // patient axis -> axis of the array
+  for (int axis = 0; axis < 3; ++axis) source_axis[directions[axis].patient_axis] = axis;
+
+  NiftiVolume result;
+  std::array<std::int64_t, 3> size{};
+  for (int axis = 0; axis < 3; ++axis) {
+    size[axis] = volume.voxels.size[source_axis[axis]];
+    result.spacing[axis] = volume.spacing[source_axis[axis]];
+  }
+  result.voxels = Grid<float>(size);
+  result.directions = {{{0, true}, {1, true}, {2, true}}};
+  std::array<std::int64_t, 3> to{}, from{};
+  for (to[0] = 0; to[0] < size[0]; ++to[0]) {
+    for (to[1] = 0; to[1] < size[1]; ++to[1]) {
+      for (to[2] = 0; to[2] < size[2]; ++to[2]) {
+        for (int axis = 0; axis < 3; ++axis) {
+          const int source = source_axis[axis];
+          from[source] = directions[source].along_lps ? to[axis] : size[axis] - 1 - to[axis];
+        }
+        result.voxels.at(to[0], to[1], to[2]) = volume.voxels.at(from[0], from[1], from[2]);
+      }
+    }
+  }
+  return result;
+}
+
+}  // namespace gyrus
