@@ -13,7 +13,7 @@ void ConfigArguments::add_to(CLI::App& app) {
   app.add_option("--config-dir", config_folders,
                  "a further folder of configs, searched after the program's own")
       ->type_name("FOLDER")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--quiet", quiet, "show warnings and errors only");
   app.add_option("overrides", overrides, "key=value, group=option, +key=value, ~key")->type_name("");

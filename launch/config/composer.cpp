@@ -26,19 +26,13 @@ void replace(ConfigNode& target, const ConfigNode& source) {
 /// The mapping at `package`, made on the way where it does not exist. A value that stands in the way is
 /// replaced.
 ConfigNode& make_mappings(ConfigNode& root, const std::vector<std::string>& keys, const Origin& origin) {
+  ConfigNode mapping = ConfigNode::make_mapping();
+  mapping.origin = origin;
   ConfigNode* node = &root;
   for (const std::string& key : keys) {
-    if (!node->is_mapping()) {
-      ConfigNode mapping = ConfigNode::make_mapping();
-      mapping.origin = origin;
-      replace(*node, mapping);
-    }
     ConfigNode* child = node->find(key);
-    if (!child) {
-      node->entries.emplace_back(key, ConfigNode::make_mapping());
-      child = &node->entries.back().second;
-      child->origin = origin;
-    }
+    if (!child) child = &node->entries.emplace_back(key, mapping).second;
+    if (!child->is_mapping()) replace(*child, mapping);
     node = child;
   }
   return *node;
@@ -67,7 +61,7 @@ void place_part(ConfigNode& root, const ComposedPart& part, const std::string& p
   ConfigNode wrapped = ConfigNode::make_mapping();
   make_mappings(wrapped, keys, content.origin) = content.is_null() ? ConfigNode::make_mapping() : content;
   try {
-    merge(root, wrapped, "");
+    merge(root, root, wrapped, "");
   } catch (const CompositionError& error) {
     throw CompositionError(error.kind, fmt::format("config '{}': {}", part.file->name, error.what()));
   }
@@ -105,13 +99,16 @@ void check_keys_exist(const Override& given, const ConfigNode& target, const Con
   }
 }
 
-void set_value(ConfigNode& target, const Override& given) {
+void set_value(const ConfigNode& root, ConfigNode& target, const Override& given) {
   if (is_container(target) && is_container(given.value()) && target.kind != given.value().kind) {
     throw CompositionError("type_conflict",
                            fmt::format("override {}: {} is {} and cannot become {}", given.text, given.key,
                                        describe_value(target), describe_value(given.value())));
   }
-  merge(target, given.value(), given.key);
+  if (is_container(given.value()))
+    merge(root, target, given.value(), given.key);
+  else
+    replace(target, given.value());
 }
 
 /// The parent of the override's key: of the same tree, made on the way when `make` says so.
@@ -157,11 +154,15 @@ void remove_value(ConfigNode& root, const Override& given, const std::vector<std
 
 }  // namespace
 
-void merge(ConfigNode& target, const ConfigNode& source, const std::string& path) {
+void merge(const ConfigNode& root, ConfigNode& target, const ConfigNode& source, const std::string& path) {
+  if (source.is_mapping() && target.has_interpolation()) {
+    ConfigNode meant = resolve_at(root, path);
+    if (meant.is_mapping()) target = std::move(meant);
+  }
   if (target.is_mapping() && source.is_mapping()) {
     for (const auto& [key, value] : source.entries) {
       if (ConfigNode* existing = target.find(key)) {
-        merge(*existing, value, join_path(path, key.text));
+        merge(root, *existing, value, join_path(path, key.text));
       } else {
         target.entries.emplace_back(key, value);
       }
@@ -190,7 +191,7 @@ void apply_override(ConfigNode& root, const Override& given, bool allow_new_keys
           "list_index", fmt::format("override {}: '{}' is outside the list, which has {} items", given.text,
                                     given.key, parent.items.size()));
     }
-    return set_value(parent.items[index], given);
+    return set_value(root, parent.items[index], given);
   }
   ConfigNode* target = parent.is_mapping() ? parent.find(keys.back()) : nullptr;
   if (!target) {
@@ -208,7 +209,7 @@ void apply_override(ConfigNode& root, const Override& given, bool allow_new_keys
                     given.text, given.key, target->origin.describe(), given.choice_texts.front()));
   }
   if (!may_add) check_keys_exist(given, *target, given.value());
-  set_value(*target, given);
+  set_value(root, *target, given);
 }
 
 ConfigNode compose_tree(const ComposeRequest& request) {

@@ -16,7 +16,7 @@ ConfigNode compose_tree(const ComposeRequest& request);
 /// Merges `source` into `target`: mappings key by key, all else replaces; `???` replaces nothing. Replaced
 /// values are kept in the history of the new one. @throws CompositionError (type_conflict) for a list over a
 /// mapping or the reverse
-void merge(ConfigNode& target, const ConfigNode& source, const std::string& path);
+void merge(const ConfigNode& root, ConfigNode& target, const ConfigNode& source, const std::string& path);
 
 /// Applies one override of a value. @param allow_new_keys  see ComposeRequest
 /// @throws CompositionError

@@ -130,13 +130,14 @@ class Expansion {
     }
     if (!entry.has_choice) return {};
     if (entry.is_list) {
+      // Last to first, as the entries of a list.
       std::vector<ComposedPart> parts;
-      for (const std::string& option : entry.options) {
+      for (std::size_t i = entry.options.size(); i-- > 0;) {
         DefaultsEntry single = entry;
         single.is_list = single.is_group = false;
-        single.options = {option};
-        for (ComposedPart& part : expand(single, parent_name, in_interpolated, depth + 1))
-          parts.push_back(std::move(part));
+        single.options = {entry.options[i]};
+        const std::vector<ComposedPart> own = expand(single, parent_name, in_interpolated, depth + 1);
+        parts.insert(parts.begin(), own.begin(), own.end());
       }
       return parts;
     }
@@ -286,10 +287,9 @@ class Expansion {
     const std::string suggestion = nearest_word(entry.option(), options);
     throw CompositionError(
         "option_missing",
-        fmt::format("group {} has no option {}: there is no config '{}' ({}){}; the options are: {}",
+        fmt::format("group {} has no option {}: there is no config '{}' ({}); {}the options are: {}",
                     entry.group_path(), entry.option(), entry.config_path(), place,
-                    suggestion.empty() ? "" : "; did you mean " + suggestion + "?",
-                    fmt::join(options, ", ")));
+                    suggestion.empty() ? "" : "did you mean " + suggestion + "? ", fmt::join(options, ", ")));
   }
 
   void check_overrides_used() const {

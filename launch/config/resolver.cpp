@@ -109,6 +109,39 @@ class Resolver {
     return copy;
   }
 
+  /// The resolved value at `key`, relative to `place` when it begins with dots; nothing when it does not
+  /// exist.
+  std::optional<ConfigNode> find(const std::string& key, const Place& place) {
+    std::size_t num_dots = 0;
+    while (num_dots < key.size() && key[num_dots] == '.') ++num_dots;
+    Place here;
+    const ConfigNode* node = &root_;
+    if (num_dots > 0) {
+      if (num_dots > place.containers.size()) return {};
+      const std::size_t depth = place.containers.size() - num_dots;
+      node = place.containers[depth];
+      here.containers.assign(place.containers.begin(),
+                             place.containers.begin() + static_cast<std::ptrdiff_t>(depth));
+      here.keys.assign(place.keys.begin(), place.keys.begin() + static_cast<std::ptrdiff_t>(depth));
+    }
+    const std::string rest = key.substr(num_dots);
+    if (rest.empty()) return resolve_node(*node, here);
+    const std::vector<std::string> keys = split(rest, '.');
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const ConfigNode* child = node->find_path(keys[i]);
+      if (!child) return {};
+      here = here.below(*node, keys[i]);
+      node = child;
+      if (i + 1 < keys.size() && node->has_interpolation()) {
+        const ConfigNode target = resolve_node(*node, here);
+        const ConfigNode* found = target.find_path(
+            fmt::format("{}", fmt::join(keys.begin() + static_cast<std::ptrdiff_t>(i) + 1, keys.end(), ".")));
+        return found ? std::optional(*found) : std::nullopt;
+      }
+    }
+    return resolve_node(*node, here);
+  }
+
  private:
   /// Marks a node as being resolved for the life of the object. @throws CompositionError
   /// (interpolation_cycle)
@@ -229,39 +262,6 @@ class Resolver {
     return key;
   }
 
-  /// The resolved value at `key`, relative to `place` when it begins with dots; nothing when it does not
-  /// exist.
-  std::optional<ConfigNode> find(const std::string& key, const Place& place) {
-    std::size_t num_dots = 0;
-    while (num_dots < key.size() && key[num_dots] == '.') ++num_dots;
-    Place here;
-    const ConfigNode* node = &root_;
-    if (num_dots > 0) {
-      if (num_dots > place.containers.size()) return {};
-      const std::size_t depth = place.containers.size() - num_dots;
-      node = place.containers[depth];
-      here.containers.assign(place.containers.begin(),
-                             place.containers.begin() + static_cast<std::ptrdiff_t>(depth));
-      here.keys.assign(place.keys.begin(), place.keys.begin() + static_cast<std::ptrdiff_t>(depth));
-    }
-    const std::string rest = key.substr(num_dots);
-    if (rest.empty()) return resolve_node(*node, here);
-    const std::vector<std::string> keys = split(rest, '.');
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      const ConfigNode* child = node->find_path(keys[i]);
-      if (!child) return {};
-      here = here.below(*node, keys[i]);
-      node = child;
-      if (i + 1 < keys.size() && node->has_interpolation()) {
-        const ConfigNode target = resolve_node(*node, here);
-        const ConfigNode* found = target.find_path(
-            fmt::format("{}", fmt::join(keys.begin() + static_cast<std::ptrdiff_t>(i) + 1, keys.end(), ".")));
-        return found ? std::optional(*found) : std::nullopt;
-      }
-    }
-    return resolve_node(*node, here);
-  }
-
   ConfigNode look_up(const std::string& key, const Place& place, const std::string& text) {
     if (key.find_first_of(" {}'\"") != std::string::npos) {
       fail("interpolation_syntax", place, fmt::format("'{}' is not an interpolation", text));
@@ -353,6 +353,12 @@ class Resolver {
 
 ConfigNode resolve(const ConfigNode& root) {
   return Resolver(root).resolve_node(root, {});
+}
+
+ConfigNode resolve_at(const ConfigNode& root, const std::string& path) {
+  const std::optional<ConfigNode> value = Resolver(root).find(path, {});
+  require(value.has_value(), "resolve_at is asked for a path that exists");
+  return *value;
 }
 
 }  // namespace gyrus

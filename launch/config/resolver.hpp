@@ -15,4 +15,7 @@ namespace gyrus {
 /// @throws CompositionError: interpolation_cycle, interpolation_key, interpolation_missing, env_missing, ...
 ConfigNode resolve(const ConfigNode& root);
 
+/// The resolved value at a dotted path that exists. @throws CompositionError
+ConfigNode resolve_at(const ConfigNode& root, const std::string& path);
+
 }  // namespace gyrus
