@@ -93,6 +93,11 @@ class Reader {
     if (depth > max_depth) fail("yaml_syntax", node, fmt::format("nested deeper than {} levels", max_depth));
     if (++num_nodes_ > max_nodes)
       fail("yaml_syntax", node, fmt::format("holds more than {} values", max_nodes));
+    if (!node.IsScalar() &&
+        !is_one_of(node.Tag(), {"", "?", "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq",
+                                "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"})) {
+      fail("yaml_tag", node, fmt::format("tag {} is unknown; leave it out", node.Tag()));
+    }
     ConfigNode result;
     if (node.IsMap()) {
       result = read_mapping(node, depth);
@@ -101,7 +106,7 @@ class Reader {
       for (const YAML::Node& item : node) result.items.push_back(read(item, depth + 1));
     } else if (node.IsScalar()) {
       result = read_scalar(node);
-    } else if (is_one_of(node.Tag(), {"!!str", "tag:yaml.org,2002:str"})) {
+    } else if (node.Tag() == "tag:yaml.org,2002:str") {
       result = ConfigNode::make_text("");
     }
     result.origin = place(node);
@@ -130,7 +135,7 @@ class Reader {
     if (tag == "tag:yaml.org,2002:int" && plain.kind == NodeKind::integer) return plain;
     if (tag == "tag:yaml.org,2002:bool" && plain.kind == NodeKind::boolean) return plain;
     if (tag == "tag:yaml.org,2002:null") return ConfigNode::make_null();
-    fail("yaml_tag", node, fmt::format("tag {} cannot be used with '{}'; leave the tag out", tag, text));
+    fail("yaml_tag", node, fmt::format("tag {} is unknown or does not fit '{}'; leave it out", tag, text));
   }
 
   ConfigKey read_key(const YAML::Node& node) const {
