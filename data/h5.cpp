@@ -57,6 +57,13 @@ Properties with_parents() {
   return properties;
 }
 
+/// Without time stamps, so that equal content gives equal files.
+Properties dataset_creation() {
+  Properties properties(H5Pcreate(H5P_DATASET_CREATE));
+  H5Pset_obj_track_times(properties.get(), false);
+  return properties;
+}
+
 /// Fixed-length text of a file, without the padding.
 std::string trimmed(const char* text, std::size_t length) {
   std::size_t end = std::find(text, text + length, '\0') - text;
@@ -190,7 +197,7 @@ void File::write_from(const std::string& dataset, const std::vector<std::int64_t
   const Space space = make_space(shape);
   require(static_cast<hssize_t>(count) == H5Sget_simple_extent_npoints(space.get()), "shape and values agree");
   const Dataset created(H5Dcreate2(id_.get(), dataset.c_str(), memory_type(type), space.get(), with_parents().get(),
-                                   H5P_DEFAULT, H5P_DEFAULT));
+                                   dataset_creation().get(), H5P_DEFAULT));
   if (!created || H5Dwrite(created.get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
     fail("cannot write dataset " + dataset);
   }
@@ -207,7 +214,7 @@ void File::write_texts(const std::string& dataset, const std::vector<std::string
   H5Tset_cset(type.get(), H5T_CSET_UTF8);
   const Space space = make_space({static_cast<std::int64_t>(texts.size())});
   const Dataset created(H5Dcreate2(id_.get(), dataset.c_str(), type.get(), space.get(), with_parents().get(),
-                                   H5P_DEFAULT, H5P_DEFAULT));
+                                   dataset_creation().get(), H5P_DEFAULT));
   if (!created || H5Dwrite(created.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer.data()) < 0) {
     fail("cannot write dataset " + dataset);
   }
@@ -232,7 +239,7 @@ void File::write_attribute(const std::string& object, const std::string& name, c
 void File::create_sliced(const std::string& dataset, const std::vector<std::int64_t>& shape, Type type) {
   std::vector<hsize_t> chunk(shape.begin(), shape.end());
   chunk.front() = 1;
-  const Properties creation(H5Pcreate(H5P_DATASET_CREATE));
+  const Properties creation = dataset_creation();
   H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data());
   H5Pset_shuffle(creation.get());
   H5Pset_deflate(creation.get(), 1);

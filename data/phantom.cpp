@@ -115,6 +115,7 @@ class Anatomy {
   Tissue at(const Point& u) const {
     const Point p = posed(u);
     const double rho = radius_of(p, head_axes);
+    if (rho >= 1.0) return {rho, 0.0, 0.0};  // outside the brain nothing is kept
     const double width = edge_ / mean(head_axes);
     const double fold = fold_at(p);
     double solid = logistic((0.95 - 0.08 * std::max(0.0, -fold - 0.6) - rho) / width);
