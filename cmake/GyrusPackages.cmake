@@ -1,5 +1,4 @@
 # System libraries. A missing one is a clear error here, not a compile error later.
-set(OMPI_SKIP_MPICXX TRUE)
 find_package(MPI REQUIRED COMPONENTS C)
 find_package(HDF5 REQUIRED COMPONENTS C)
 find_package(yaml-cpp REQUIRED)

@@ -7,6 +7,8 @@ set(GYRUS_TORCH_CACHE "" CACHE PATH "Folder with an unpacked torch wheel (holds 
 
 add_library(gyrus_torch INTERFACE)
 add_library(gyrus::torch ALIAS gyrus_torch)
+# LibTorch brings fmt's headers of its own version but not the library; header-only, they need none.
+target_compile_definitions(gyrus_torch INTERFACE FMT_HEADER_ONLY=1)
 
 find_package(Torch 2.6 QUIET)
 if(Torch_FOUND)

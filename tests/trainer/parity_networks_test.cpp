@@ -1,0 +1,183 @@
+// The networks against the published implementation's numbers, in float32 and in double: names contain "Parity".
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "tests/support/parity.hpp"
+#include "trainer/diffusion/objective.hpp"
+#include "trainer/diffusion/reconstruct.hpp"
+#include "trainer/diffusion/schedule.hpp"
+#include "trainer/diffusion/simplex.hpp"
+#include "trainer/models/diffusion_model.hpp"
+
+namespace gyrus {
+namespace {
+
+using parity::Case;
+
+struct CaseInType {
+  std::string name;
+  torch::ScalarType type;
+};
+
+std::string label(const testing::TestParamInfo<CaseInType>& info) {
+  return info.param.name + (info.param.type == torch::kFloat64 ? "_f64" : "_f32");
+}
+
+class Parity : public testing::TestWithParam<CaseInType> {
+ protected:
+  void SetUp() override {
+    torch::set_num_threads(1);
+    if (!Case::available(GetParam().name)) GTEST_SKIP() << "skipped: no parity case " << GetParam().name << " at " << parity::folder();
+  }
+};
+
+ModelOptions options_of(const Case& c) {
+  ModelOptions options;
+  if (c.has("/config/base_width")) {
+    options.unet.base_width = c.integer("/config/base_width");
+    options.unet.blocks = c.integer("/config/blocks_per_level");
+    options.unet.head_width = c.integer("/config/head_width");
+    options.unet.multipliers = c.integers("/config/multipliers");
+    options.condition_dim = c.integer("/config/condition_dim");
+    if (c.has("/config/attention_factors")) options.unet.attention_factors = c.integers("/config/attention_factors");
+  }
+  if (!c.has("/input/c")) options.condition_dim = 0;
+  return options;
+}
+
+class UnetParity : public Parity {};
+
+TEST_P(UnetParity, OutputBlocksLossAndGradients) {
+  const auto [name, type] = GetParam();
+  const Case c(name);
+  const ModelOptions options = options_of(c);
+  Unet unet(options.unet, options.condition_dim);
+  EXPECT_EQ(num_parameters(unet), c.integer("/num_parameters"));
+  parity::fill_model(c, unet, type, "diffusion.model.");
+  unet.record_blocks(true);
+  const torch::Tensor t = c.tensor("/input/t"), x = c.tensor("/input/x").to(type);
+  const torch::Tensor condition = options.condition_dim > 0 ? c.tensor("/input/c").to(type) : torch::Tensor();
+  c.expect("/embedding", unet.embed(t, condition, type), type);
+  const torch::Tensor output = unet.forward(x, t, condition);
+  c.expect("/output", output, type);
+  parity::expect_blocks(c, "/blocks", unet.recorded_blocks(), type);
+  const torch::Tensor loss = (output - c.tensor("/input/target").to(type)).abs().mean();
+  c.expect("/loss", loss, type);
+  loss.backward();
+  const auto projections = parity::gradient_projections(c, unet, "diffusion.model.");
+  c.expect("/params/grad_norm", projections.norm, type);
+  c.expect("/params/grad_dot", projections.dot, type);
+}
+
+INSTANTIATE_TEST_SUITE_P(parity, UnetParity,
+                         testing::Values(CaseInType{"unet_small", torch::kFloat32}, CaseInType{"unet_small", torch::kFloat64},
+                                         CaseInType{"unet_small_attention", torch::kFloat32},
+                                         CaseInType{"unet_small_attention", torch::kFloat64},
+                                         CaseInType{"unet_full_cond", torch::kFloat32}, CaseInType{"unet_full_cond", torch::kFloat64},
+                                         CaseInType{"unet_full_uncond", torch::kFloat32},
+                                         CaseInType{"unet_full_uncond", torch::kFloat64}),
+                         label);
+
+class EncoderParity : public Parity {};
+
+TEST_P(EncoderParity, EvaluationTrainingAndStochasticDepth) {
+  const auto type = GetParam().type;
+  const Case c("encoder");
+  ResNet encoder(EncoderOptions{}, 512);
+  EXPECT_EQ(num_parameters(encoder), c.integer("/num_parameters"));
+  parity::fill_model(c, encoder, type, "encoder.encoder.");
+  const torch::Tensor x = c.tensor("/input/x").to(type), r = c.tensor("/input/r").to(type);
+  encoder.record_blocks(true);
+
+  encoder.eval();
+  torch::Tensor output = encoder.forward(x);
+  c.expect("/eval/output", output, type);
+  parity::expect_blocks(c, "/eval/blocks", encoder.recorded_blocks(), type);
+  ((output * r).sum() / output.numel()).backward();
+  auto projections = parity::gradient_projections(c, encoder, "encoder.encoder.");
+  c.expect("/params/eval_mode/grad_norm", projections.norm, type);
+  c.expect("/params/eval_mode/grad_dot", projections.dot, type);
+  encoder.zero_grad();
+
+  encoder.train();
+  output = encoder.forward(x);
+  c.expect("/train/output", output, type);
+  parity::expect_blocks(c, "/train/blocks", encoder.recorded_blocks(), type);
+  const torch::Tensor loss = (output * r).sum() / output.numel();
+  c.expect("/train/loss", loss, type);
+  loss.backward();
+  update_running_statistics(encoder, encoder.sample_groups(), x.size(0));
+  projections = parity::gradient_projections(c, encoder, "encoder.encoder.");
+  c.expect("/params/grad_norm", projections.norm, type);
+  c.expect("/params/grad_dot", projections.dot, type);
+  projections = parity::statistic_projections(c, encoder, "encoder.encoder.");
+  c.expect("/params/stat_norm_after", projections.norm, type);
+  c.expect("/params/stat_dot_after", projections.dot, type);
+
+  EncoderOptions deep;
+  deep.drop_path = 0.05;
+  ResNet dropping(deep, 512);
+  parity::fill_model(c, dropping, type, "encoder.encoder.");
+  const torch::Tensor rates = c.tensor("/drop_path/rates");
+  for (std::size_t i = 0; i < 16; ++i) EXPECT_NEAR(dropping.drop_rates()[i], rates[static_cast<std::int64_t>(i)].item<double>(), 1e-9);
+  c.expect("/drop_path/output", dropping.forward(x, c.tensor("/drop_path/keep").to(type)), type);
+}
+
+INSTANTIATE_TEST_SUITE_P(parity, EncoderParity,
+                         testing::Values(CaseInType{"encoder", torch::kFloat32}, CaseInType{"encoder", torch::kFloat64}), label);
+
+class CddpmParity : public Parity {};
+
+TEST_P(CddpmParity, TrainingLossGradientsAndReconstruction) {
+  const auto type = GetParam().type;
+  const Case c("cddpm");
+  DiffusionModel model(ModelOptions{});
+  EXPECT_EQ(num_parameters(model), 68619329);
+  parity::fill_model(c, model, type);
+  const Schedule schedule(1000);
+
+  model.eval();
+  {
+    const torch::NoGradGuard no_gradient;
+    const torch::Tensor volume = c.tensor("/test/volume").to(type).permute({2, 0, 1}).unsqueeze(1).contiguous();
+    c.expect("/test/condition", model.encoder().forward(volume), type);
+    const torch::Tensor seeds = c.tensor("/test/noise_seeds");
+    const std::vector<std::int64_t> levels = {249, 499, 749};
+    const auto shared_field = [&](std::int64_t seed_index) {
+      torch::Tensor field = torch::empty({96, 96}, torch::kFloat64);
+      SimplexField{}.fill(SimplexNoise(seeds[seed_index].item<std::int64_t>()), 96, 96, field.data_ptr<double>());
+      return field.to(torch::kHalf).to(type).expand({volume.size(0), 1, 96, 96});
+    };
+    const auto to_volume = [](const torch::Tensor& slices) { return slices.squeeze(1).permute({1, 2, 0}); };
+    const auto noise = [&](std::int64_t level) { return shared_field(level == 249 ? 0 : level == 499 ? 1 : 2); };
+    c.expect("/test/single_499", to_volume(reconstruct(model, schedule, volume, {499}, noise)), type);
+    c.expect("/test/ensemble", to_volume(reconstruct(model, schedule, volume, levels, noise)), type);
+  }
+
+  model.train();
+  const torch::Tensor x = c.tensor("/train/x").to(type), t = c.tensor("/train/t");
+  const torch::Tensor noise = c.tensor("/train/noise").to(type).expand_as(x);
+  torch::Tensor condition = model.encoder().forward(x);
+  condition.retain_grad();
+  c.expect("/train/condition", condition, type);
+  const torch::Tensor clean = to_diffusion_range(x);
+  const torch::Tensor prediction = model.unet().forward(schedule.add_noise(clean, noise, t), t, condition);
+  c.expect("/train/reconstruction_0", to_slice_range(prediction)[0].squeeze(0), type);
+  const torch::Tensor loss = per_sample_l1(prediction, clean, {}).mean();
+  c.expect("/train/loss", loss, type);
+  loss.backward();
+  update_running_statistics(model, model.encoder().sample_groups(), x.size(0));
+  c.expect("/train/condition_grad", condition.grad(), type);
+  auto projections = parity::gradient_projections(c, model);
+  c.expect("/params/grad_norm", projections.norm, type);
+  c.expect("/params/grad_dot", projections.dot, type);
+  projections = parity::statistic_projections(c, model);
+  c.expect("/params/stat_norm_after", projections.norm, type);
+  c.expect("/params/stat_dot_after", projections.dot, type);
+}
+
+INSTANTIATE_TEST_SUITE_P(parity, CddpmParity,
+                         testing::Values(CaseInType{"cddpm", torch::kFloat32}, CaseInType{"cddpm", torch::kFloat64}), label);
+
+}  // namespace
+}  // namespace gyrus

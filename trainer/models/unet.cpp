@@ -1,0 +1,259 @@
+#include "trainer/models/unet.hpp"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "launch/error.hpp"
+#include "trainer/models/layers.hpp"
+
+namespace gyrus {
+namespace {
+
+enum class Resample { none, down, up };
+
+torch::Tensor resample(const torch::Tensor& x, Resample how) {
+  if (how == Resample::down) return torch::avg_pool2d(x, 2);
+  if (how == Resample::up) return torch::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2});
+  return x;
+}
+
+/// Residual block of method section 2.3; the down and up variants resample between the first SiLU and convolution, and the skip.
+class ResidualBlock : public torch::nn::Module {
+ public:
+  ResidualBlock(std::int64_t in, std::int64_t out, std::int64_t embedding, const UnetOptions& options,
+                Resample how = Resample::none)
+      : how_(how), dropout_(options.dropout) {
+    first_norm_ = std::make_shared<GroupNorm32>(options.norm_groups, in);
+    first_conv_ = std::make_shared<Convolution>(in, out, 3);
+    register_module("in_layers", named_layers({{"0", first_norm_}, {"2", first_conv_}}));
+    embedding_ = std::make_shared<LinearLayer>(embedding, 2 * out);
+    register_module("emb_layers", named_layers({{"1", embedding_}}));
+    second_norm_ = std::make_shared<GroupNorm32>(options.norm_groups, out);
+    second_conv_ = std::make_shared<Convolution>(out, out, 3);
+    register_module("out_layers", named_layers({{"0", second_norm_}, {"3", second_conv_}}));
+    if (in != out) skip_ = register_module("skip_connection", std::make_shared<Convolution>(in, out, 1));
+  }
+
+  /// @param embedding  SiLU of the [time | condition] vector, [B, E]; the same for all blocks, so it is computed once
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& embedding) const {
+    torch::Tensor h = first_conv_->forward(resample(torch::silu(first_norm_->forward(x)), how_));
+    const auto scale_shift = embedding_->forward(embedding).to(h.scalar_type()).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
+    h = torch::addcmul(scale_shift[1], second_norm_->forward(h), scale_shift[0] + 1);
+    h = second_conv_->forward(torch::dropout(torch::silu(h), dropout_, is_training()));
+    const torch::Tensor kept = resample(x, how_);
+    return h + (skip_ ? skip_->forward(kept) : kept);
+  }
+
+ private:
+  Resample how_;
+  double dropout_;
+  std::shared_ptr<GroupNorm32> first_norm_, second_norm_;
+  std::shared_ptr<Convolution> first_conv_, second_conv_, skip_;
+  std::shared_ptr<LinearLayer> embedding_;
+};
+
+/// A 1x1 convolution over positions, with the weight shape [out, in, 1] of the published checkpoints.
+class PointwiseConvolution : public torch::nn::Module {
+ public:
+  PointwiseConvolution(std::int64_t in, std::int64_t out) {
+    weight_ = register_parameter("weight", torch::zeros({out, in, 1}));
+    bias_ = register_parameter("bias", torch::zeros({out}));
+  }
+  torch::Tensor forward(const torch::Tensor& x) const { return torch::conv1d(x, weight_, bias_); }
+
+ private:
+  torch::Tensor weight_, bias_;
+};
+
+/// Self-attention over all positions, method section 2.4 ("new order": q, k, v first, then heads).
+class AttentionBlock : public torch::nn::Module {
+ public:
+  AttentionBlock(std::int64_t channels, const UnetOptions& options)
+      : heads_(std::max<std::int64_t>(1, channels / options.head_width)) {
+    norm_ = register_module("norm", std::make_shared<GroupNorm32>(options.norm_groups, channels));
+    qkv_ = register_module("qkv", std::make_shared<PointwiseConvolution>(channels, 3 * channels));
+    projection_ = register_module("proj_out", std::make_shared<PointwiseConvolution>(channels, channels));
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) const {
+    const auto batch = x.size(0), channels = x.size(1), positions = x.size(2) * x.size(3);
+    const torch::Tensor flat = x.reshape({batch, channels, positions});
+    const auto parts = qkv_->forward(norm_->forward(flat)).chunk(3, 1);
+    const auto per_head = [&](const torch::Tensor& part) {
+      return part.reshape({batch * heads_, channels / heads_, positions});
+    };
+    // Both factors are scaled, so that the product stays in range in half precision.
+    const double scale = 1.0 / std::sqrt(std::sqrt(static_cast<double>(channels / heads_)));
+    const torch::Tensor logits = torch::bmm((per_head(parts[0]) * scale).transpose(1, 2), per_head(parts[1]) * scale);
+    const bool half = logits.scalar_type() == torch::kBFloat16;
+    const torch::Tensor weights =
+        torch::softmax(half ? logits.to(torch::kFloat32) : logits, -1).to(logits.scalar_type());
+    const torch::Tensor mixed = torch::bmm(per_head(parts[2]), weights.transpose(1, 2));
+    return (flat + projection_->forward(mixed.reshape({batch, channels, positions}))).reshape(x.sizes());
+  }
+
+ private:
+  std::int64_t heads_;
+  std::shared_ptr<GroupNorm32> norm_;
+  std::shared_ptr<PointwiseConvolution> qkv_, projection_;
+};
+
+std::shared_ptr<NamedLayers> make_mlp(std::int64_t in, std::int64_t width) {
+  return named_layers({{"0", std::make_shared<LinearLayer>(in, width)},
+                                                   {"2", std::make_shared<LinearLayer>(width, width)}});
+}
+
+torch::Tensor run_mlp(const torch::nn::Module& mlp, const torch::Tensor& x) {
+  const auto layers = mlp.children();
+  const auto first = std::dynamic_pointer_cast<LinearLayer>(layers[0]);
+  const auto second = std::dynamic_pointer_cast<LinearLayer>(layers[1]);
+  return second->forward(torch::silu(first->forward(x)));
+}
+
+void check_options(const UnetOptions& options) {
+  if (options.multipliers.empty()) throw ConfigError("model.multipliers is empty; give one factor per level, as in [1,2,2]");
+  for (const auto multiplier : options.multipliers) {
+    const auto width = multiplier * options.base_width;
+    if (width % options.norm_groups != 0)
+      throw ConfigError(fmt::format("model.norm_groups = {} does not divide the width {} of a level "
+                                    "(model.base_width {} times {}); choose a divisor", options.norm_groups, width,
+                                    options.base_width, multiplier));
+  }
+}
+
+}  // namespace
+
+/// What one entry of input_blocks, middle_block or output_blocks runs, in order.
+struct Unet::Stage {
+  std::string name;
+  std::vector<ModulePtr> layers;
+};
+
+void UnetOptions::fields(Fields& f) {
+  f.field("base_width", base_width, "channels of the first level", {.min = 1});
+  f.field("multipliers", multipliers, "width of each level divided by base_width; one level per entry, halving the size");
+  f.field("blocks", blocks, "residual blocks per level on the way down (one more on the way up)", {.min = 1});
+  f.field("norm_groups", norm_groups, "groups of the group norms", {.min = 1});
+  f.field("head_width", head_width, "channels per attention head", {.min = 1});
+  f.field("attention_factors", attention_factors,
+          "downsampling factors with self-attention beside the middle block (Q1: the published code has none)");
+  f.field("dropout", dropout, "dropout in the residual blocks", {.min = 0.0, .max = 1.0});
+}
+
+Unet::Unet(const UnetOptions& options, std::int64_t condition_dim) : options_(options), condition_dim_(condition_dim) {
+  check_options(options);
+  const auto base = options.base_width;
+  const auto mlp_width = 4 * base;
+  const auto embedding = condition_dim > 0 ? 2 * mlp_width : mlp_width;
+  time_mlp_ = register_module("time_embed", make_mlp(base, mlp_width));
+  if (condition_dim > 0) condition_mlp_ = register_module("label_emb", make_mlp(condition_dim, mlp_width));
+
+  const auto has_attention = [&](std::int64_t factor) {
+    return std::ranges::find(options.attention_factors, factor) != options.attention_factors.end();
+  };
+  auto inputs = register_module("input_blocks", named_layers({}));
+  auto outputs = register_module("output_blocks", named_layers({}));
+  const auto add = [](torch::nn::Module& list, std::vector<Stage>& stages, const char* prefix, std::vector<ModulePtr> layers) {
+    auto entry = named_layers({});
+    for (std::size_t i = 0; i < layers.size(); ++i) entry->register_module(std::to_string(i), layers[i]);
+    list.register_module(std::to_string(stages.size()), entry);
+    stages.push_back({fmt::format("{}.{}", prefix, stages.size()), std::move(layers)});
+  };
+
+  std::vector<std::int64_t> skip_widths = {base};
+  add(*inputs, input_stages_, "in", {std::make_shared<Convolution>(1, base, 3)});
+  std::int64_t width = base, factor = 1;
+  const auto levels = options.multipliers.size();
+  for (std::size_t level = 0; level < levels; ++level) {
+    const auto out = options.multipliers[level] * base;
+    for (std::int64_t block = 0; block < options.blocks; ++block) {
+      std::vector<ModulePtr> layers = {std::make_shared<ResidualBlock>(width, out, embedding, options)};
+      if (has_attention(factor)) layers.push_back(std::make_shared<AttentionBlock>(out, options));
+      add(*inputs, input_stages_, "in", std::move(layers));
+      skip_widths.push_back(width = out);
+    }
+    if (level + 1 == levels) break;
+    add(*inputs, input_stages_, "in", {std::make_shared<ResidualBlock>(width, width, embedding, options, Resample::down)});
+    skip_widths.push_back(width);
+    factor *= 2;
+  }
+
+  middle_ = std::make_unique<Stage>();
+  middle_->layers = {std::make_shared<ResidualBlock>(width, width, embedding, options),
+                     std::make_shared<AttentionBlock>(width, options),
+                     std::make_shared<ResidualBlock>(width, width, embedding, options)};
+  auto middle = register_module("middle_block", named_layers({}));
+  for (std::size_t i = 0; i < middle_->layers.size(); ++i) middle->register_module(std::to_string(i), middle_->layers[i]);
+
+  for (std::size_t level = levels; level-- > 0;) {
+    const auto out = options.multipliers[level] * base;
+    for (std::int64_t block = 0; block <= options.blocks; ++block) {
+      std::vector<ModulePtr> layers = {
+          std::make_shared<ResidualBlock>(width + skip_widths.back(), out, embedding, options)};
+      skip_widths.pop_back();
+      width = out;
+      if (has_attention(factor)) layers.push_back(std::make_shared<AttentionBlock>(out, options));
+      if (level > 0 && block == options.blocks) {
+        layers.push_back(std::make_shared<ResidualBlock>(out, out, embedding, options, Resample::up));
+        factor /= 2;
+      }
+      add(*outputs, output_stages_, "out", std::move(layers));
+    }
+  }
+  head_ = register_module("out", named_layers({
+                                     {"0", std::make_shared<GroupNorm32>(options.norm_groups, width)},
+                                     {"2", std::make_shared<Convolution>(width, 1, 3)}}));
+}
+
+Unet::~Unet() = default;
+
+torch::Tensor timestep_embedding(const torch::Tensor& timestep, std::int64_t dim, torch::ScalarType type) {
+  const auto wide = type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
+  const auto half = dim / 2;
+  const torch::Tensor index = torch::arange(half, torch::TensorOptions().dtype(wide).device(timestep.device()));
+  const torch::Tensor frequency = torch::exp(index * (-std::log(10000.0) / static_cast<double>(half)));
+  const torch::Tensor angle = timestep.to(wide).unsqueeze(1) * frequency.unsqueeze(0);
+  return torch::cat({torch::cos(angle), torch::sin(angle)}, 1).to(type);
+}
+
+torch::Tensor Unet::embed(const torch::Tensor& timestep, const torch::Tensor& condition, torch::ScalarType type) {
+  torch::Tensor embedding = run_mlp(*time_mlp_, timestep_embedding(timestep, options_.base_width, type));
+  if (condition_dim_ == 0) return embedding;
+  require(condition.defined(), "a conditioned UNet receives a condition");
+  return torch::cat({embedding, run_mlp(*condition_mlp_, condition)}, 1);
+}
+
+torch::Tensor Unet::run(Stage& stage, torch::Tensor x, const torch::Tensor& embedding) {
+  for (std::size_t i = 0; i < stage.layers.size(); ++i) {
+    if (auto* residual = dynamic_cast<ResidualBlock*>(stage.layers[i].get())) x = residual->forward(x, embedding);
+    else if (auto* attention = dynamic_cast<AttentionBlock*>(stage.layers[i].get())) x = attention->forward(x);
+    else x = dynamic_cast<Convolution&>(*stage.layers[i]).forward(x);
+    if (recording_ && stage.name.empty()) recorded_.emplace_back(fmt::format("mid.{}", i), x);
+  }
+  if (recording_ && !stage.name.empty()) recorded_.emplace_back(stage.name, x);
+  return x;
+}
+
+torch::Tensor Unet::forward(const torch::Tensor& noised, const torch::Tensor& timestep, const torch::Tensor& condition) {
+  recorded_.clear();
+  const torch::Tensor embedding = torch::silu(embed(timestep, condition, noised.scalar_type()));
+  std::vector<torch::Tensor> skips;
+  torch::Tensor h = noised;
+  for (auto& stage : input_stages_) skips.push_back(h = run(stage, h, embedding));
+  h = run(*middle_, h, embedding);
+  for (auto& stage : output_stages_) {
+    h = run(stage, torch::cat({h, skips.back()}, 1), embedding);
+    skips.pop_back();
+  }
+  const auto layers = head_->children();
+  h = dynamic_cast<GroupNorm32&>(*layers[0]).forward(h);
+  h = dynamic_cast<Convolution&>(*layers[1]).forward(torch::silu(h));
+  if (recording_) recorded_.emplace_back("head", h);
+  return h;
+}
+
+}  // namespace gyrus
