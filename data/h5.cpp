@@ -231,6 +231,7 @@ void File::write_attribute(const std::string& object, const std::string& name, c
   const Space space(H5Screate(H5S_SCALAR));
   const Datatype type(H5Tcopy(H5T_C_S1));
   H5Tset_size(type.get(), std::max<std::size_t>(1, text.size()));
+  H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
   const Attribute created(H5Acreate_by_name(id_.get(), object.c_str(), name.c_str(), type.get(), space.get(),
                                             H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   if (!created || H5Awrite(created.get(), type.get(), text.c_str()) < 0) fail("cannot write attribute " + name);
