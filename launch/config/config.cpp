@@ -37,6 +37,12 @@ std::string Config::to_json() const {
   return write_json(*root_);
 }
 
+std::string overrides_to_yaml(const std::vector<std::string>& overrides) {
+  ConfigNode list = ConfigNode::make_list();
+  for (const std::string& text : overrides) list.items.push_back(ConfigNode::make_text(text));
+  return write_unresolved_yaml(list);
+}
+
 void Config::bind_section(const std::string& path, const std::function<void(Fields&)>& visit) const {
   static const ConfigNode nothing = ConfigNode::make_mapping();
   const ConfigNode* section = root_->find_path(path);

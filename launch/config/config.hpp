@@ -61,6 +61,9 @@ class Config {
   std::shared_ptr<const ConfigNode> root_;
 };
 
+/// The overrides as a YAML list, as they were typed: the content of a run's overrides.yaml.
+std::string overrides_to_yaml(const std::vector<std::string>& overrides);
+
 /// Dotted path -> value as text, of every option of a bound struct that may not change on resume.
 std::map<std::string, std::string> options_fixed_on_resume(const std::function<void(Fields&)>& visit);
 

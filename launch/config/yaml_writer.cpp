@@ -65,7 +65,7 @@ std::string quote(const std::string& text) {
   return quoted + '"';
 }
 
-std::string write_scalar(const ConfigNode& node) {
+std::string write_scalar(const ConfigNode& node, bool is_resolved) {
   switch (node.kind) {
     case NodeKind::null:
       return "null";
@@ -80,7 +80,7 @@ std::string write_scalar(const ConfigNode& node) {
     case NodeKind::missing:
       return "\"???\"";
     case NodeKind::text:
-      return quote(escape_interpolations(node.text));
+      return quote(is_resolved ? escape_interpolations(node.text) : node.text);
     case NodeKind::list:
       return "[]";
     case NodeKind::mapping:
@@ -102,6 +102,8 @@ bool holds_scalars_only(const ConfigNode& list) {
 
 class Writer {
  public:
+  explicit Writer(bool is_resolved) : is_resolved_(is_resolved) {}
+
   std::string text;
 
   /// Writes a value behind "key:" or "-".
@@ -109,13 +111,13 @@ class Writer {
     if (node.is_list() && is_filled(node) && holds_scalars_only(node)) {
       text += " [";
       for (std::size_t i = 0; i < node.items.size(); ++i)
-        text += (i ? ", " : "") + write_scalar(node.items[i]);
+        text += (i ? ", " : "") + write_scalar(node.items[i], is_resolved_);
       text += "]\n";
     } else if (is_filled(node)) {
       text += '\n';
       write_block(node, indent);
     } else {
-      text += " " + write_scalar(node) + "\n";
+      text += " " + write_scalar(node, is_resolved_) + "\n";
     }
   }
 
@@ -131,7 +133,17 @@ class Writer {
       write_value(value, indent + 2);
     }
   }
+
+ private:
+  bool is_resolved_;
 };
+
+std::string write(const ConfigNode& root, bool is_resolved) {
+  if (!is_filled(root)) return write_scalar(root, is_resolved) + "\n";
+  Writer writer(is_resolved);
+  writer.write_block(root, 0);
+  return writer.text;
+}
 
 nlohmann::ordered_json to_json_value(const ConfigNode& node) {
   switch (node.kind) {
@@ -165,10 +177,10 @@ nlohmann::ordered_json to_json_value(const ConfigNode& node) {
 }  // namespace
 
 std::string write_yaml(const ConfigNode& root) {
-  if (!is_filled(root)) return write_scalar(root) + "\n";
-  Writer writer;
-  writer.write_block(root, 0);
-  return writer.text;
+  return write(root, /*is_resolved=*/true);
+}
+std::string write_unresolved_yaml(const ConfigNode& root) {
+  return write(root, /*is_resolved=*/false);
 }
 
 std::string write_json(const ConfigNode& root) {

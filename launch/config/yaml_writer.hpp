@@ -10,6 +10,9 @@ namespace gyrus {
 /// quotes, and text that looks like an interpolation is escaped (the tree is taken to be resolved).
 std::string write_yaml(const ConfigNode& root);
 
+/// The same for a tree whose interpolations are still to be resolved by its reader.
+std::string write_unresolved_yaml(const ConfigNode& root);
+
 /// Indented JSON; infinities and NaN become text.
 std::string write_json(const ConfigNode& root);
 

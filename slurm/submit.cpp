@@ -1,0 +1,67 @@
+#include "slurm/submit.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "launch/command_line.hpp"
+#include "launch/config/node.hpp"
+#include "launch/error.hpp"
+#include "launch/files.hpp"
+#include "slurm/batch_script.hpp"
+#include "slurm/process.hpp"
+#include "slurm/scheduler.hpp"
+
+namespace gyrus {
+namespace fs = std::filesystem;
+
+void check_options(const Config& config, const VisitOptions& visit_all_options) {
+  struct Visited {
+    const VisitOptions& visit;
+    void fields(Fields& f) { visit(f); }
+  } all{visit_all_options};
+  config.bind(all);
+}
+
+fs::path run_dir_of(const Config& config) {
+  const ConfigNode* folder = config.root().find_path("run.dir");
+  if (!folder || !folder->is_text()) throw ConfigError("run.dir is not set; write run.dir=FOLDER");
+  return folder->text;
+}
+
+void freeze(const Config& config, const std::vector<std::string>& overrides, const fs::path& run_dir) {
+  gyrus::create_directories(run_dir);
+  write_file_atomically(run_dir / "config.yaml", config.to_yaml());
+  write_file_atomically(run_dir / "overrides.yaml", overrides_to_yaml(overrides));
+}
+
+int submit_verb(const std::vector<std::string>& arguments, const VisitOptions& visit_all_options) {
+  CLI::App app("Submit a SLURM job that trains, stops in time, is queued again and resumes", "gyrus submit");
+  ConfigArguments given;
+  given.add_to(app);
+  bool dry_run = false;
+  app.add_flag("--dry-run", dry_run, "print the batch script; write and submit nothing");
+  if (!parse_arguments(app, arguments)) return 0;
+
+  const Config config = given.compose();
+  check_options(config, visit_all_options);
+  SubmitOptions options;
+  config.bind("submit", options);
+
+  const fs::path run_dir = fs::absolute(run_dir_of(config));
+  BatchJob job;
+  job.program = this_program();
+  job.run_dirs = {run_dir};
+  job.output_dir = run_dir;
+  const std::string script = render_batch_script(job, options);
+  if (dry_run) {
+    fmt::print("{}", script);
+    return 0;
+  }
+  freeze(config, given.overrides, run_dir);
+  write_file_atomically(run_dir / "job.sbatch", script);
+  fmt::print("{}\n", submit_script(run_dir / "job.sbatch"));
+  return 0;
+}
+
+}  // namespace gyrus

@@ -1,0 +1,191 @@
+#include "slurm/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "launch/command_line.hpp"
+#include "launch/error.hpp"
+#include "launch/files.hpp"
+#include "launch/log.hpp"
+#include "slurm/batch_script.hpp"
+#include "slurm/process.hpp"
+#include "slurm/scheduler.hpp"
+#include "slurm/submit_options.hpp"
+#include "slurm/sweep_ledger.hpp"
+#include "slurm/sweep_plan.hpp"
+#include "slurm/sweep_table.hpp"
+
+namespace gyrus {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A sweep whose trials have all been composed and checked.
+struct PreparedSweep {
+  SweepLedger ledger;
+  std::vector<Config> configs;                      // per trial
+  std::vector<std::vector<std::string>> overrides;  // per trial, all of them
+  SweepOptions options;
+  fs::path folder;  // absolute
+};
+
+std::string trial_folder_name(int number) {
+  return fmt::format("trial-{:03d}", number);
+}
+
+PreparedSweep prepare(const ConfigArguments& given, const VisitOptions& visit_all_options) {
+  const SweepPlan plan = plan_sweep(given.overrides);
+  PreparedSweep sweep;
+  for (const auto& varying : plan.trials) {
+    ConfigArguments trial = given;
+    trial.overrides = plan.fixed;
+    trial.overrides.insert(trial.overrides.end(), varying.begin(), varying.end());
+    if (sweep.configs.empty()) {  // the options of the sweep do not vary
+      trial.compose().bind("sweep", sweep.options);
+      sweep.folder = fs::absolute(sweep.options.folder());
+    }
+    SweepTrial entry;
+    entry.number = static_cast<int>(sweep.configs.size());
+    entry.overrides = varying;
+    entry.run_dir = sweep.folder / trial_folder_name(entry.number);
+    trial.overrides.push_back(fmt::format("run.dir='{}'", entry.run_dir.string()));
+    try {
+      sweep.configs.push_back(trial.compose());
+      check_options(sweep.configs.back(), visit_all_options);
+    } catch (const ConfigError& error) {
+      throw ConfigError(fmt::format("trial {} ({}): {}; no trial was started", entry.number,
+                                    fmt::join(varying, " "), error.what()));
+    }
+    sweep.ledger.trials.push_back(std::move(entry));
+    sweep.overrides.push_back(std::move(trial.overrides));
+  }
+  sweep.ledger.name = sweep.options.name;
+  sweep.ledger.launcher = sweep.options.launcher;
+  sweep.ledger.varying_keys = plan.varying_keys;
+  return sweep;
+}
+
+/// Runs what has not finished, one trial after another. A failed trial does not keep the others from running;
+/// one that was stopped does, because whoever stopped it means the sweep.
+int run_locally(SweepLedger& ledger, const fs::path& folder, std::int64_t ranks) {
+  int worst = 0;
+  for (SweepTrial& trial : ledger.trials) {
+    if (SweepLedger::status_of(trial) == "finished") continue;
+    log::info("trial {} ({} in all): {}", trial.number, ledger.trials.size(), fmt::join(trial.overrides, " "));
+    trial.status = "running";
+    ledger.write(folder);
+    std::vector<std::string> command;
+    if (ranks > 1) command = {"mpirun", "-np", std::to_string(ranks)};
+    const std::string config = (trial.run_dir / "config.yaml").string();
+    command.insert(command.end(), {this_program().string(), "train", "--frozen", config});
+    trial.exit_code = run_and_wait(command);
+    const bool was_stopped =
+        trial.exit_code == static_cast<int>(ExitCode::stopped_early) || trial.exit_code >= 128;
+    trial.status = trial.exit_code == 0 ? "finished" : was_stopped ? "stopped" : "failed";
+    ledger.write(folder);
+    if (was_stopped) return trial.exit_code;
+    if (trial.exit_code != 0) {
+      log::error("trial {} ended with exit code {}", trial.number, trial.exit_code);
+      worst = trial.exit_code;
+    }
+  }
+  return worst;
+}
+
+/// One job array over the trials that have not finished; prints its id.
+void submit_array(SweepLedger& ledger, const fs::path& folder, const SubmitOptions& submit,
+                  std::int64_t max_parallel) {
+  BatchJob job;
+  job.program = this_program();
+  job.output_dir = folder;
+  job.is_array = true;
+  job.max_parallel = max_parallel;
+  for (const SweepTrial& trial : ledger.trials) {
+    if (SweepLedger::status_of(trial) != "finished") job.run_dirs.push_back(trial.run_dir);
+  }
+  if (job.run_dirs.empty()) return log::info("every trial has finished");
+  write_file_atomically(folder / "job.sbatch", render_batch_script(job, submit));
+  ledger.job = submit_script(folder / "job.sbatch");
+  for (SweepTrial& trial : ledger.trials) {
+    if (SweepLedger::status_of(trial) != "finished") trial.status = "submitted";
+  }
+  ledger.write(folder);
+  fmt::print("{}\n", ledger.job);
+}
+
+int start(SweepLedger& ledger, const fs::path& folder, const Config& config) {
+  SweepOptions options;
+  config.bind("sweep", options);
+  if (ledger.launcher == "local") return run_locally(ledger, folder, options.ranks);
+  SubmitOptions submit;
+  config.bind("submit", submit);
+  submit_array(ledger, folder, submit, options.max_parallel);
+  return 0;
+}
+
+int run_sweep(const ConfigArguments& given, const VisitOptions& visit_all_options, bool dry_run) {
+  PreparedSweep sweep = prepare(given, visit_all_options);
+  if (dry_run) {
+    fmt::print("{}", trials_table(sweep.ledger).to_markdown());
+    return 0;
+  }
+  if (fs::exists(sweep.folder / SweepLedger::file_name)) {
+    throw ConfigError(
+        fmt::format("{0} holds a sweep already: `gyrus sweep resume {0}` continues it; for a new one choose "
+                    "another sweep.name or sweep.dir",
+                    sweep.folder.string()));
+  }
+  for (std::size_t i = 0; i < sweep.configs.size(); ++i) {
+    freeze(sweep.configs[i], sweep.overrides[i], sweep.ledger.trials[i].run_dir);
+  }
+  sweep.ledger.write(sweep.folder);
+  log::info("{} trials in {}", sweep.ledger.trials.size(), sweep.folder.string());
+  return start(sweep.ledger, sweep.folder, sweep.configs.front());
+}
+
+int resume(const fs::path& folder) {
+  SweepLedger ledger = SweepLedger::read(folder);
+  if (ledger.trials.empty()) return 0;
+  return start(ledger, folder, Config::load(ledger.trials.front().run_dir / "config.yaml"));
+}
+
+int collect(const fs::path& folder) {
+  const Table results = results_table(SweepLedger::read(folder));
+  write_file_atomically(folder / "results.csv", results.to_csv());
+  write_file_atomically(folder / "results.md", results.to_markdown());
+  fmt::print("{}", results.to_markdown());
+  return 0;
+}
+
+}  // namespace
+
+int sweep_verb(const std::vector<std::string>& arguments, const VisitOptions& visit_all_options) {
+  CLI::App app("One run per combination of listed values: gyrus sweep key=a,b other=1,2", "gyrus sweep");
+  ConfigArguments given;
+  given.add_to(app);
+  bool dry_run = false;
+  app.add_flag("--dry-run", dry_run, "print the trials; write and start nothing");
+
+  std::string folder;
+  const auto add_command = [&](const char* name, const char* help) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->add_option("folder", folder, "folder of the sweep")->required();
+    return command;
+  };
+  const CLI::App* status_command = add_command("status", "how far each trial is");
+  const CLI::App* resume_command = add_command("resume", "start the trials that have not finished");
+  const CLI::App* collect_command =
+      add_command("collect", "the trials' last validations as results.csv and results.md");
+  if (!parse_arguments(app, arguments)) return 0;
+
+  if (status_command->parsed()) {
+    fmt::print("{}", status_table(SweepLedger::read(folder)).to_markdown());
+    return 0;
+  }
+  if (resume_command->parsed()) return resume(fs::absolute(folder));
+  if (collect_command->parsed()) return collect(folder);
+  return run_sweep(given, visit_all_options, dry_run);
+}
+
+}  // namespace gyrus

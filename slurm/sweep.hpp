@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "slurm/submit.hpp"
+
+namespace gyrus {
+
+/// `gyrus sweep [--dry-run] [key=a,b,c ...]`: one run per combination of the listed values, here one after
+/// another or as one SLURM job array. Every trial is composed and checked before any starts. `gyrus sweep
+/// status|resume|collect DIR`: how far it is; start what has not finished; results as CSV and Markdown.
+/// @throws ConfigError, DataError
+int sweep_verb(const std::vector<std::string>& arguments, const VisitOptions& visit_all_options);
+
+}  // namespace gyrus

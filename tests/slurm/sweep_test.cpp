@@ -1,0 +1,268 @@
+// Submitting and sweeping with fake schedulers; tests/slurm/*.sh do the same on a real SLURM.
+#include "slurm/sweep.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "launch/error.hpp"
+#include "launch/files.hpp"
+#include "slurm/submit_options.hpp"
+#include "slurm/sweep_ledger.hpp"
+#include "slurm/sweep_plan.hpp"
+#include "slurm/sweep_table.hpp"
+#include "stand_in.hpp"
+
+namespace gyrus {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using Strings = std::vector<std::string>;
+
+TEST(SweepPlan, LastListVariesFastestAndOnlyTopLevelCommasCount) {
+  const SweepPlan plan =
+      plan_sweep({"noise.level=249,499", "seed=1", "data.size=[64,64]", "model.conditioning=encoder,none"});
+  EXPECT_EQ(plan.fixed, (Strings{"seed=1", "data.size=[64,64]"}));
+  EXPECT_EQ(plan.varying_keys, (Strings{"noise.level", "model.conditioning"}));
+  EXPECT_EQ(plan.trials, (std::vector<Strings>{{"noise.level=249", "model.conditioning=encoder"},
+                                               {"noise.level=249", "model.conditioning=none"},
+                                               {"noise.level=499", "model.conditioning=encoder"},
+                                               {"noise.level=499", "model.conditioning=none"}}));
+  EXPECT_THROW(plan_sweep({"sweep.name=a,b"}), ConfigError);
+}
+
+TEST(SweepPlan, WithoutListsIsOneTrial) {
+  EXPECT_EQ(plan_sweep({"seed=1"}).trials.size(), 1u);
+}
+
+/// A program with few options, its configs, and the fake commands.
+class Verbs : public testing::Test {
+ protected:
+  void SetUp() override {
+    const fs::path configs = commands_.folder() / "configs";
+    fs::create_directories(configs);
+    std::ofstream(configs / "config.yaml")
+        << "run: {name: one, dir: " << (commands_.folder() / "runs/one").string()
+        << "}\nnoise: {level: 500}\nfake: {exit_code: 0}\n";
+    setenv("GYRUS_CONFIGS", configs.c_str(), 1);
+    sweep_dir_ = commands_.folder() / "sweep";
+  }
+
+  VisitOptions visit() {
+    return [this](Fields& f) {
+      f.group("submit", submit_);
+      f.group("sweep", sweep_);
+      f.group("run", run_);
+      f.group("noise", noise_);
+      f.group("fake", fake_);
+    };
+  }
+
+  int submit(const Strings& arguments) { return submit_verb(arguments, visit()); }
+  int sweep(Strings arguments) {
+    if (arguments.front().find('=') != std::string::npos)
+      arguments.push_back("sweep.dir=" + sweep_dir_.string());
+    return sweep_verb(arguments, visit());
+  }
+
+  /// What `run` prints to stdout.
+  template <class Run>
+  std::string output_of(const Run& run) {
+    testing::internal::CaptureStdout();
+    run();
+    return testing::internal::GetCapturedStdout();
+  }
+
+  template <class Expected, class Run>
+  std::string message_of(const Run& run) {
+    try {
+      run();
+    } catch (const Expected& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  struct Run {
+    std::string name, dir;
+    void fields(Fields& f) {
+      f.field("name", name, "");
+      f.field("dir", dir, "");
+    }
+  } run_;
+  struct Noise {
+    std::int64_t level = 0;
+    void fields(Fields& f) { f.field("level", level, "", {.min = 1.0}); }
+  } noise_;
+  struct Fake {
+    std::int64_t exit_code = 0;
+    void fields(Fields& f) { f.field("exit_code", exit_code, ""); }
+  } fake_;
+  SubmitOptions submit_;
+  SweepOptions sweep_;
+  test::FakeCommands commands_;
+  fs::path sweep_dir_;
+};
+
+TEST_F(Verbs, SubmitFreezesWritesAndPrintsTheJobId) {
+  commands_.add("sbatch", "printf '%s ' \"$@\" > $FOLDER/sbatch.log; echo '4711;cluster'");
+  EXPECT_EQ(output_of([&] { submit({"noise.level=300", "submit.nodes=3"}); }), "4711\n");
+  const fs::path run = commands_.folder() / "runs/one";
+  EXPECT_EQ(commands_.read("sbatch.log"), "--parsable " + (run / "job.sbatch").string() + " ");
+  EXPECT_THAT(read_file(run / "job.sbatch"), HasSubstr("#SBATCH --nodes=3\n"));
+  EXPECT_THAT(read_file(run / "config.yaml"), HasSubstr("level: 300\n"));
+  EXPECT_EQ(read_file(run / "overrides.yaml"), "- noise.level=300\n- submit.nodes=3\n");
+}
+
+TEST_F(Verbs, DryRunPrintsTheScriptAndWritesNothing) {
+  EXPECT_THAT(output_of([&] { submit({"--dry-run"}); }), HasSubstr("#SBATCH --nodes=1\n"));
+  EXPECT_FALSE(fs::exists(commands_.folder() / "runs"));
+}
+
+TEST_F(Verbs, SubmitSaysWhatTheSchedulerSays) {
+  commands_.add("sbatch", "echo 'sbatch: error: invalid partition specified: gpx' >&2; exit 1");
+  EXPECT_THAT(message_of<ConfigError>([&] { submit({"submit.partition=gpx"}); }),
+              HasSubstr("invalid partition specified: gpx"));
+  fs::remove(commands_.folder() / "bin/sbatch");
+  commands_.only();
+  EXPECT_THAT(message_of<ConfigError>([&] { submit({"submit.nodes=1"}); }),
+              HasSubstr("sbatch cannot be started"));
+}
+
+TEST_F(Verbs, SubmitNamesAFolderThatCannotBeWritten) {
+  std::ofstream(commands_.folder() / "file") << "in the way";
+  const std::string message =
+      message_of<DataError>([&] { submit({"run.dir=" + (commands_.folder() / "file/run").string()}); });
+  EXPECT_THAT(message, HasSubstr((commands_.folder() / "file/run").string()));
+}
+
+TEST_F(Verbs, SubmitRefusesAWrongOptionBeforeItWritesAnything) {
+  EXPECT_THAT(message_of<ConfigError>([&] { submit({"submit.nodez=2"}); }), HasSubstr("did you mean nodes?"));
+  EXPECT_THAT(message_of<ConfigError>([&] { submit({"submit.launcher=ssh"}); }),
+              HasSubstr("choices: srun, mpirun"));
+  EXPECT_FALSE(fs::exists(commands_.folder() / "runs"));
+}
+
+TEST_F(Verbs, LocalSweepRunsEveryTrialAndCollectsOneTable) {
+  EXPECT_EQ(sweep({"noise.level=249,499", "run.name=a,b"}), 0);
+  const SweepLedger ledger = SweepLedger::read(sweep_dir_);
+  ASSERT_EQ(ledger.trials.size(), 4u);
+  for (const SweepTrial& trial : ledger.trials) EXPECT_EQ(trial.status, "finished");
+  EXPECT_THAT(output_of([&] {
+                sweep({"status", sweep_dir_.string()});
+              }),
+              HasSubstr("| 3 | 499 | b | finished |"));
+  EXPECT_EQ(
+      output_of([&] {
+        sweep({"collect", sweep_dir_.string()});
+      }),
+      "| trial | noise.level | run.name | status | set | step | samples | dice | auprc | auroc | loss |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|\n"
+      "| 0 | 249 | a | finished | val | 10 | 320 | 0.249 |  |  | 0.5 |\n"
+      "| 1 | 249 | b | finished | val | 10 | 320 | 0.249 |  |  | 0.5 |\n"
+      "| 2 | 499 | a | finished | val | 10 | 320 | 0.499 |  |  | 0.5 |\n"
+      "| 3 | 499 | b | finished | val | 10 | 320 | 0.499 |  |  | 0.5 |\n");
+  EXPECT_THAT(read_file(sweep_dir_ / "results.csv"), HasSubstr("1,249,b,finished,val,10,320,0.249,,,0.5\n"));
+}
+
+TEST_F(Verbs, FailedTrialIsReportedAndResumed) {
+  EXPECT_EQ(sweep({"noise.level=1,2", "fake.exit_code=0,3"}), 3);
+  SweepLedger ledger = SweepLedger::read(sweep_dir_);
+  EXPECT_EQ(ledger.trials[0].status, "finished");
+  EXPECT_EQ(ledger.trials[1].status, "failed");
+  EXPECT_EQ(ledger.trials[1].exit_code, 3);
+  EXPECT_EQ(ledger.trials[2].status, "finished");
+  for (const int number : {1, 3}) {  // the cause is repaired
+    const fs::path config = ledger.trials[static_cast<std::size_t>(number)].run_dir / "config.yaml";
+    std::string text = read_file(config);
+    text.replace(text.find("exit_code: 3"), 12, "exit_code: 0");
+    write_file_atomically(config, text);
+  }
+  EXPECT_EQ(sweep({"resume", sweep_dir_.string()}), 0);
+  EXPECT_EQ(SweepLedger::read(sweep_dir_).trials[3].status, "finished");
+}
+
+TEST_F(Verbs, StoppedTrialStopsTheSweep) {
+  EXPECT_EQ(sweep({"noise.level=1,2", "fake.exit_code=85"}), 85);
+  const SweepLedger ledger = SweepLedger::read(sweep_dir_);
+  EXPECT_EQ(ledger.trials[0].status, "stopped");
+  EXPECT_EQ(ledger.trials[1].status, "waiting");
+}
+
+TEST_F(Verbs, OneBadTrialStartsNone) {
+  const std::string message = message_of<ConfigError>([&] { sweep({"noise.level=249,0"}); });
+  EXPECT_THAT(message,
+              HasSubstr("trial 1 (noise.level=0): noise.level (override noise.level=0) is the number 0"));
+  EXPECT_THAT(message, HasSubstr("no trial was started"));
+  EXPECT_FALSE(fs::exists(sweep_dir_));
+}
+
+TEST_F(Verbs, SweepDryRunPrintsTheTrialsAndWritesNothing) {
+  EXPECT_EQ(output_of([&] {
+              sweep({"noise.level=249,499", "--dry-run"});
+            }),
+            "| trial | noise.level |\n|---|---|\n| 0 | 249 |\n| 1 | 499 |\n");
+  EXPECT_FALSE(fs::exists(sweep_dir_));
+}
+
+TEST_F(Verbs, SecondSweepInTheSameFolderIsRefused) {
+  sweep({"noise.level=1,2"});
+  EXPECT_THAT(message_of<ConfigError>([&] { sweep({"noise.level=3,4"}); }),
+              HasSubstr("holds a sweep already"));
+}
+
+TEST_F(Verbs, SlurmSweepIsOneArray) {
+  commands_.add("sbatch", "echo 99");
+  EXPECT_EQ(output_of([&] {
+              sweep({"noise.level=1,2,3", "sweep.launcher=slurm", "sweep.max_parallel=2"});
+            }),
+            "99\n");
+  EXPECT_THAT(read_file(sweep_dir_ / "job.sbatch"), HasSubstr("#SBATCH --array=0-2%2\n"));
+  const SweepLedger ledger = SweepLedger::read(sweep_dir_);
+  EXPECT_EQ(ledger.job, "99");
+  EXPECT_EQ(ledger.trials[2].status, "submitted");
+  EXPECT_TRUE(fs::exists(ledger.trials[2].run_dir / "config.yaml"));
+}
+
+TEST_F(Verbs, DamagedLedgerIsNamed) {
+  EXPECT_THAT(message_of<DataError>([&] {
+                sweep({"status", sweep_dir_.string()});
+              }),
+              HasSubstr("is no folder of a sweep"));
+  fs::create_directories(sweep_dir_);
+  std::ofstream(sweep_dir_ / "sweep.json") << "{\"format\": 1";
+  EXPECT_THAT(message_of<DataError>([&] {
+                sweep({"status", sweep_dir_.string()});
+              }),
+              HasSubstr("sweep.json is damaged"));
+  std::ofstream(sweep_dir_ / "sweep.json") << "{\"format\": 2}";
+  EXPECT_THAT(message_of<DataError>([&] {
+                sweep({"status", sweep_dir_.string()});
+              }),
+              HasSubstr("has format 2"));
+}
+
+TEST_F(Verbs, ReplayedStepsCountOnceAndHalfALineIsIgnored) {
+  SweepLedger ledger;
+  SweepTrial trial;
+  trial.run_dir = commands_.folder();
+  ledger.trials = {trial};
+  std::ofstream(commands_.folder() / "metrics.jsonl")
+      << R"({"kind":"validation","step":10,"dice":0.1,"set":"val"})"
+      << "\n"
+      << R"({"kind":"train","step":11,"loss":9})"
+      << "\n"
+      << R"({"kind":"validation","step":20,"dice":0.2,"set":"val"})"
+      << "\n"
+      << R"({"kind":"validation","step":20,"dice":0.3,"set":"val"})"
+      << "\n"  // replayed after a resume
+      << R"({"kind":"validation","step":30,"di)";
+  const Table table = results_table(ledger);
+  ASSERT_EQ(table.rows.size(), 1u);
+  EXPECT_EQ(table.rows[0], (Strings{"0", "waiting", "val", "20", "", "0.3", "", "", ""}));
+}
+
+}  // namespace
+}  // namespace gyrus
