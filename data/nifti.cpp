@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nifti2_io.h>
+#include <zlib.h>
 
 #include <cmath>
 #include <cstring>
@@ -62,8 +63,12 @@ std::vector<char> read_bytes(const nifti_image& header, const std::filesystem::p
                            : std::string("is truncated or damaged: its compressed data cannot be read"));
   }
   char beyond = 0;  // reading to the end makes zlib compare its checksum
-  const std::size_t rest = znzread(&beyond, 1, 1, stream.get());
-  if (rest > 1) fail(path, "is damaged: the checksum of its compressed data is wrong");
+  int status = Z_OK;
+  znzread(&beyond, 1, 1, stream.get());
+  if (stream.get()->withz) gzerror(stream.get()->zfptr, &status);
+  if (status != Z_OK && status != Z_STREAM_END) {
+    fail(path, "is truncated or damaged: its compressed data has no right checksum at its end");
+  }
   if (header.swapsize > 1 && header.byteorder != nifti_short_order()) {
     nifti_swap_Nbytes(static_cast<std::int64_t>(bytes) / header.swapsize, header.swapsize, buffer.data());
   }

@@ -1,0 +1,182 @@
+#include "data/nifti.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "launch/files.hpp"
+#include "tests/data/support.hpp"
+
+namespace gyrus {
+namespace {
+
+using test::error_of;
+using test::NiftiFile;
+using test::Scratch;
+using testing::HasSubstr;
+
+/// A 4x3x2 file whose voxel (x, y, z) is 100x + 10y + z.
+NiftiFile numbered_file() {
+  NiftiFile file;
+  std::vector<float> voxels;
+  for (int z = 0; z < 2; ++z) {
+    for (int y = 0; y < 3; ++y) {
+      for (int x = 0; x < 4; ++x) voxels.push_back(static_cast<float>(100 * x + 10 * y + z));
+    }
+  }
+  file.set_voxels(voxels);
+  return file;
+}
+
+TEST(Nifti, PlainAndCompressedFilesGiveTheSameVolume) {
+  const Scratch scratch;
+  numbered_file().write(scratch / "a.nii");
+  numbered_file().write(scratch / "a.nii.gz");
+  for (const char* name : {"a.nii", "a.nii.gz"}) {
+    const auto volume = read_nifti(scratch / name);
+    EXPECT_EQ(volume.voxels.size, (std::array<std::int64_t, 3>{4, 3, 2}));
+    EXPECT_EQ(volume.voxels.at(3, 2, 1), 321.0f);
+    EXPECT_EQ(volume.voxels.at(1, 0, 0), 100.0f);
+  }
+}
+
+TEST(Nifti, SlopeAndInterceptScaleIntegerVoxels) {
+  const Scratch scratch;
+  NiftiFile file;
+  file.datatype = 4;  // int16
+  std::vector<std::int16_t> voxels(24);
+  std::iota(voxels.begin(), voxels.end(), std::int16_t{-3});
+  file.set_voxels(voxels);
+  file.slope = 0.25f;
+  file.intercept = 1.0f;
+  file.write(scratch / "a.nii");
+  EXPECT_FLOAT_EQ(read_nifti(scratch / "a.nii").voxels.at(0, 0, 0), 0.25f);
+  file.slope = 0.0f;  // means: not scaled
+  file.write(scratch / "b.nii");
+  EXPECT_FLOAT_EQ(read_nifti(scratch / "b.nii").voxels.at(0, 0, 0), -3.0f);
+}
+
+TEST(Nifti, ReorientationFollowsTheAffineForEveryAxisOrder) {
+  const Scratch scratch;
+  auto file = numbered_file();
+  // Array axes: posterior to anterior, superior to inferior, left to right.
+  file.affine = {0, 0, 3, 0, 1, 0, 0, 0, 0, -2, 0, 0};
+  file.spacing = {1, 2, 3};
+  file.write(scratch / "a.nii");
+  const auto volume = to_lps(read_nifti(scratch / "a.nii"));
+  EXPECT_EQ(volume.voxels.size, (std::array<std::int64_t, 3>{2, 4, 3}));
+  EXPECT_EQ(volume.spacing, (std::array<double, 3>{3, 1, 2}));
+  // x' = flipped third axis, y' = flipped first axis, z' = flipped second axis.
+  EXPECT_EQ(volume.voxels.at(0, 0, 0), 321.0f);
+  EXPECT_EQ(volume.voxels.at(1, 0, 0), 320.0f);
+  EXPECT_EQ(volume.voxels.at(0, 3, 2), 1.0f);
+}
+
+TEST(Nifti, AVolumeInLpsOrderStaysAsItIs) {
+  const Scratch scratch;
+  numbered_file().write(scratch / "a.nii");
+  const auto volume = read_nifti(scratch / "a.nii");
+  EXPECT_EQ(to_lps(volume).voxels.values, volume.voxels.values);
+}
+
+TEST(Nifti, AFileWithoutOrientationSaysSo) {
+  const Scratch scratch;
+  auto file = numbered_file();
+  file.sform_code = 0;
+  file.write(scratch / "a.nii");
+  EXPECT_FALSE(read_nifti(scratch / "a.nii").directions.has_value());
+}
+
+std::string error_for(const NiftiFile& file, const std::string& name = "a.nii") {
+  const Scratch scratch;
+  file.write(scratch / name);
+  return error_of<DataError>([&] { read_nifti(scratch / name); });
+}
+
+TEST(Nifti, AMissingFileIsNamed) {
+  EXPECT_EQ(error_of<DataError>([] { read_nifti("/no/such/brain.nii"); }), "/no/such/brain.nii does not exist");
+}
+
+TEST(Nifti, AFileOfAnotherKindIsRefused) {
+  const Scratch scratch;
+  for (const char* name : {"a.nii", "a.nii.gz"}) {
+    test::write_text(scratch / name, std::string(1000, 'x'));
+    EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / name); }), HasSubstr("is not a NIfTI file"));
+  }
+  test::write_text(scratch / "empty.nii", "");
+  EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "empty.nii"); }), HasSubstr("is not a NIfTI file"));
+}
+
+TEST(Nifti, ATruncatedFileIsRefusedAtEveryLength) {
+  const Scratch scratch;
+  numbered_file().write(scratch / "whole.nii");
+  const std::string whole = read_file(scratch / "whole.nii");
+  for (std::size_t length = 0; length < whole.size(); length += 7) {
+    test::write_text(scratch / "cut.nii", whole.substr(0, length));
+    EXPECT_NE(error_of<DataError>([&] { read_nifti(scratch / "cut.nii"); }), "") << length;
+  }
+  test::write_text(scratch / "cut.nii", whole.substr(0, whole.size() - 1));
+  EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "cut.nii"); }), HasSubstr("is truncated: 95 of 96 bytes"));
+}
+
+TEST(Nifti, ATruncatedOrDamagedCompressedFileIsRefused) {
+  const Scratch scratch;
+  auto file = numbered_file();
+  file.shape = {16, 16, 16};
+  std::vector<float> voxels(4096);
+  for (std::size_t i = 0; i < voxels.size(); ++i) voxels[i] = std::sin(static_cast<float>(i * i));
+  file.set_voxels(voxels);
+  file.write(scratch / "whole.nii.gz");
+  const std::string whole = read_file(scratch / "whole.nii.gz");
+  for (const std::size_t length : {whole.size() / 2, whole.size() - 30, whole.size() - 4}) {
+    test::write_text(scratch / "cut.nii.gz", whole.substr(0, length));
+    EXPECT_NE(error_of<DataError>([&] { read_nifti(scratch / "cut.nii.gz"); }), "") << length;
+  }
+  std::string flipped = whole;
+  flipped[whole.size() / 2] ^= 0x10;
+  test::write_text(scratch / "flipped.nii.gz", flipped);
+  EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "flipped.nii.gz"); }), HasSubstr("damaged"));
+}
+
+TEST(Nifti, NanAndInfinityAreNamedWithTheirVoxel) {
+  auto file = numbered_file();
+  std::vector<float> voxels(24, 1.0f);
+  voxels[1 + 4 * (2 + 3 * 1)] = std::numeric_limits<float>::quiet_NaN();
+  file.set_voxels(voxels);
+  EXPECT_THAT(error_for(file), HasSubstr("voxel (1, 2, 1) is nan"));
+  EXPECT_THAT(error_for(file, "a.nii.gz"), HasSubstr("voxel (1, 2, 1) is nan"));
+  voxels[1 + 4 * (2 + 3 * 1)] = -std::numeric_limits<float>::infinity();
+  file.set_voxels(voxels);
+  EXPECT_THAT(error_for(file), HasSubstr("voxel (1, 2, 1) is -inf"));
+}
+
+TEST(Nifti, ASeriesOfVolumesIsRefusedWithItsShape) {
+  auto file = numbered_file();
+  file.shape = {4, 3, 1, 2};
+  EXPECT_THAT(error_for(file), HasSubstr("has shape 4x3x1x2; one three-dimensional volume per file is wanted"));
+  file.shape = {4, 3, 2, 1};  // a fourth axis of one is a volume
+  EXPECT_EQ(error_for(file), "");
+}
+
+TEST(Nifti, ASingleSliceIsRefused) {
+  auto file = numbered_file();
+  file.shape = {4, 6};
+  EXPECT_THAT(error_for(file), HasSubstr("a three-dimensional volume is wanted"));
+}
+
+TEST(Nifti, ColourVoxelsAreRefusedWithTheirType) {
+  auto file = numbered_file();
+  file.datatype = 128;  // RGB24
+  EXPECT_THAT(error_for(file), HasSubstr("has voxels of type RGB24; real numbers are wanted"));
+}
+
+TEST(Nifti, AnAbsurdSizeIsRefusedBeforeAnyMemoryIsTaken) {
+  auto file = numbered_file();
+  file.shape = {32767, 32767, 32767};
+  EXPECT_THAT(error_for(file), HasSubstr("has shape 32767x32767x32767"));
+}
+
+}  // namespace
+}  // namespace gyrus
