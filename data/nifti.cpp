@@ -5,6 +5,7 @@
 #include <nifti2_io.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -21,9 +22,9 @@ struct ImageTraits {
   static void close(type image) { nifti_image_free(image); }
 };
 struct StreamTraits {
-  using type = znzFile;
+  using type = gzFile;
   static type null() { return nullptr; }
-  static void close(type stream) { znzclose(stream); }
+  static void close(type stream) { gzclose(stream); }
 };
 
 constexpr std::int64_t max_axis = 4096;  // no memory is taken on the word of a damaged header
@@ -38,6 +39,9 @@ Handle<ImageTraits> read_header(const std::filesystem::path& path) {
   Handle<ImageTraits> image(nifti_image_read(path.c_str(), 0));
   if (!image) fail(path, "is not a NIfTI file, or its header is damaged");
   const nifti_image& header = *image.get();
+  if (header.nifti_type != NIFTI_FTYPE_NIFTI1_1 && header.nifti_type != NIFTI_FTYPE_NIFTI2_1) {
+    fail(path, "is not a single NIfTI file (.nii or .nii.gz)");
+  }
   for (int axis = 1; axis <= header.ndim; ++axis) {
     if (header.dim[axis] < 1 || (axis > 3 && header.dim[axis] != 1) || header.dim[axis] > max_axis) {
       const std::vector<std::int64_t> shape(header.dim + 1, header.dim + 1 + header.ndim);
@@ -54,18 +58,21 @@ Handle<ImageTraits> read_header(const std::filesystem::path& path) {
 /// The voxels' bytes in this machine's byte order. The library's own loading would turn NaN into 0 without a word.
 std::vector<char> read_bytes(const nifti_image& header, const std::filesystem::path& path) {
   const auto bytes = static_cast<std::size_t>(header.nvox) * static_cast<std::size_t>(header.nbyper);
-  const Handle<StreamTraits> stream(znzopen(path.c_str(), "rb", nifti_is_gzfile(path.c_str())));
+  const Handle<StreamTraits> stream(gzopen(path.c_str(), "rb"));  // reads plain files too
   std::vector<char> buffer(bytes);
-  if (!stream || znzseek(stream.get(), header.iname_offset, SEEK_SET) < 0) fail(path, "cannot be read");
-  const std::size_t got = znzread(buffer.data(), 1, bytes, stream.get());
-  if (got != bytes) {
-    fail(path, got < bytes ? fmt::format("is truncated: {} of {} bytes of voxels", got, bytes)
-                           : std::string("is truncated or damaged: its compressed data cannot be read"));
+  if (!stream || gzseek(stream.get(), header.iname_offset, SEEK_SET) < 0) fail(path, "cannot be read");
+  std::size_t done = 0;
+  while (done < bytes) {
+    const auto part = static_cast<unsigned>(std::min<std::size_t>(bytes - done, std::size_t{1} << 30));
+    const int got = gzread(stream.get(), buffer.data() + done, part);
+    if (got < 0) fail(path, "is truncated or damaged: its compressed data cannot be read");
+    if (got == 0) fail(path, fmt::format("is truncated: {} of {} bytes of voxels", done, bytes));
+    done += static_cast<std::size_t>(got);
   }
   char beyond = 0;  // reading to the end makes zlib compare its checksum
   int status = Z_OK;
-  znzread(&beyond, 1, 1, stream.get());
-  if (stream.get()->withz) gzerror(stream.get()->zfptr, &status);
+  gzread(stream.get(), &beyond, 1);
+  gzerror(stream.get(), &status);
   if (status != Z_OK && status != Z_STREAM_END) {
     fail(path, "is truncated or damaged: its compressed data has no right checksum at its end");
   }
