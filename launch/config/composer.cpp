@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "launch/config/defaults_list.hpp"
@@ -152,6 +153,34 @@ void remove_value(ConfigNode& root, const Override& given, const std::vector<std
   }
 }
 
+constexpr const char* searchpath_key = "hydra.searchpath";
+
+/// Further config folders: hydra.searchpath of the command line, else of the primary config. They come last.
+std::vector<std::filesystem::path> searchpath(const std::vector<std::filesystem::path>& folders,
+                                              const std::string& primary_config,
+                                              const std::vector<Override>& overrides) {
+  ConfigNode list = ConfigNode::make_list();
+  ConfigRepository repository(folders);
+  const ConfigFile* primary = primary_config.empty() ? nullptr : repository.load(primary_config);
+  if (primary && primary->content.find_path(searchpath_key))
+    list = resolve_at(primary->content, searchpath_key);
+  for (const Override& given : overrides) {
+    if (given.key == searchpath_key && given.has_value) list = given.value();
+  }
+  std::vector<std::filesystem::path> found;
+  for (const ConfigNode& item : list.items) {
+    const std::string scheme = "file://";
+    found.push_back(item.text.starts_with(scheme) ? item.text.substr(scheme.size()) : item.text);
+  }
+  const bool are_texts = std::all_of(list.items.begin(), list.items.end(),
+                                     [](const ConfigNode& item) { return item.is_text(); });
+  if (!list.is_list() || !are_texts) {
+    throw CompositionError("searchpath", fmt::format("{} ({}) must be a list of folders", searchpath_key,
+                                                     list.origin.describe()));
+  }
+  return found;
+}
+
 }  // namespace
 
 void merge(const ConfigNode& root, ConfigNode& target, const ConfigNode& source, const std::string& path) {
@@ -213,13 +242,24 @@ void apply_override(ConfigNode& root, const Override& given, bool allow_new_keys
 }
 
 ConfigNode compose_tree(const ComposeRequest& request) {
+  std::vector<Override> overrides;
+  for (const std::string& text : request.overrides) overrides.push_back(parse_override(text));
   std::vector<std::filesystem::path> folders = {request.config_folder};
   folders.insert(folders.end(), request.extra_folders.begin(), request.extra_folders.end());
+  const std::vector<std::filesystem::path> more_folders = searchpath(folders, request.config_name, overrides);
+  folders.insert(folders.end(), more_folders.begin(), more_folders.end());
   ConfigRepository repository(std::move(folders));
 
   std::vector<Override> of_groups, of_values;
-  for (const std::string& text : request.overrides) {
-    Override given = parse_override(text);
+  for (Override& given : overrides) {
+    const std::string text = given.text;
+    if (given.key == searchpath_key) continue;
+    if (given.key.starts_with("hydra.") || given.key.starts_with("hydra/")) {
+      throw CompositionError(
+          "unknown_key", fmt::format("override {}: of Hydra's own options there is only {}; the folder of a "
+                                     "run is run.dir",
+                                     text, searchpath_key));
+    }
     if (given.choices.size() > 1) {
       throw CompositionError(
           "ambiguous", fmt::format("override {}: several values make a sweep; quote the value ('a,b') or "

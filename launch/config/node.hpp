@@ -53,7 +53,9 @@ struct ConfigNode {
   bool boolean = false;
   std::int64_t integer = 0;
   double floating = 0.0;
-  std::string text;                                       // may hold interpolations
+  std::string text;  // may hold interpolations
+  bool always_text =
+      false;  // an interpolation that stands alone in it becomes text too (quoted resolver arguments)
   std::vector<ConfigNode> items;                          // list
   std::vector<std::pair<ConfigKey, ConfigNode>> entries;  // mapping, in the order of the file
   Origin origin;

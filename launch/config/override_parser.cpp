@@ -83,7 +83,8 @@ class ValueParser {
     if (depth > max_depth) fail("nested too deeply");
     skip_blanks();
     if (peek() == '\'' || peek() == '"') {
-      const ConfigNode node = quoted();
+      ConfigNode node = quoted();
+      node.always_text = nested_;
       skip_blanks();
       return node;
     }

@@ -92,6 +92,7 @@ class Resolver {
     if (node.has_interpolation()) {
       const Active guard(*this, node, place);
       ConfigNode value = resolve_text(node.text, place);
+      if (node.always_text) value = ConfigNode::make_text(spell(value));
       value.origin = node.origin;
       value.replaced = node.replaced;
       return value;
