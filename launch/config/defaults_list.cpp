@@ -122,7 +122,8 @@ class Expansion {
     if (entry.is_group) {
       const std::string key = entry.override_key();
       if (const auto found = deletions_.find(key);
-          found != deletions_.end() && (!found->second.option || *found->second.option == entry.option())) {
+          found != deletions_.end() &&
+          (!found->second.option || *found->second.option == choice_of(entry).text())) {
         found->second.used = true;
         return {};
       }

@@ -7,7 +7,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <limits>
-#include <regex>
+
+#include "launch/config/scanner.hpp"
 
 namespace gyrus {
 namespace {
@@ -29,18 +30,50 @@ std::string lower(std::string text) {
   return text;
 }
 
+/// Digits with single underscores between them.
+bool take_digits(Scanner& scanner) {
+  if (!scanner.take_one_of(Scanner::digits)) return false;
+  while (true) {
+    Scanner ahead = scanner;
+    ahead.take("_");
+    if (!ahead.take_one_of(Scanner::digits)) return true;
+    scanner = ahead;
+  }
+}
+
+/// 0, or digits that do not begin with 0.
+bool take_integer(Scanner& scanner) {
+  if (scanner.take("0")) return true;
+  return !scanner.rest.starts_with('0') && take_digits(scanner);
+}
+
+bool looks_like_integer(std::string_view word) {
+  Scanner scanner{word};
+  scanner.take_one_of("+-");
+  return take_integer(scanner) && scanner.at_end();
+}
+
+/// 5. .5 1.5 1e-4 1_0.5e+3
+bool looks_like_floating(std::string_view word) {
+  Scanner scanner{word};
+  scanner.take_one_of("+-");
+  const bool has_integer = take_integer(scanner);
+  const bool has_point = scanner.take(".");
+  const bool has_fraction = has_point && take_digits(scanner);
+  if (!has_integer && !has_fraction) return false;
+  if (!scanner.take_one_of("eE")) return has_point && scanner.at_end();
+  scanner.take_one_of("+-");
+  return take_digits(scanner) && scanner.at_end();
+}
+
 /// null, true, false and numbers have their types; everything else is text.
 ConfigNode type_of_word(const std::string& word) {
   const std::string lowered = lower(word);
   if (lowered == "null") return ConfigNode::make_null();
   if (lowered == "true" || lowered == "false") return ConfigNode::make_boolean(lowered == "true");
-  if (word.size() > 100) return ConfigNode::make_text(word);
-  static const std::regex integer(R"([-+]?(0|[1-9](_?[0-9])*))");
-  static const std::regex floating(
-      R"([-+]?((0|[1-9](_?[0-9])*)\.|(0|[1-9](_?[0-9])*)?\.[0-9](_?[0-9])*|(0|[1-9](_?[0-9])*)(?=[eE]))([eE][-+]?[0-9](_?[0-9])*)?)");
   std::string digits = word;
   std::erase(digits, '_');
-  if (std::regex_match(word, integer)) {
+  if (looks_like_integer(word)) {
     std::int64_t value = 0;
     const char* begin = digits.data() + (digits.front() == '+' ? 1 : 0);
     if (std::from_chars(begin, digits.data() + digits.size(), value).ec == std::errc()) {
@@ -53,7 +86,7 @@ ConfigNode type_of_word(const std::string& word) {
   if (unsigned_word == "inf")
     return ConfigNode::make_floating(sign * std::numeric_limits<double>::infinity());
   if (unsigned_word == "nan") return ConfigNode::make_floating(std::numeric_limits<double>::quiet_NaN());
-  if (std::regex_match(word, floating))
+  if (looks_like_floating(word))
     return ConfigNode::make_floating(std::strtod(digits.c_str(), nullptr));
   return ConfigNode::make_text(word);
 }

@@ -15,6 +15,8 @@
 namespace gyrus {
 namespace {
 
+constexpr std::size_t max_depth = 200;  // of interpolations in interpolations; the stack has to hold them
+
 /// A place in the tree: the containers from the root down, and the path for messages.
 struct Place {
   std::vector<const ConfigNode*> containers;
@@ -158,6 +160,11 @@ class Resolver {
                                fmt::format("{} ({}): interpolations go in a circle: {}", place.path(),
                                            node.origin.describe(), fmt::join(circle, " -> ")));
       }
+      if (owner.active_.size() >= max_depth) {
+        throw CompositionError("interpolation_cycle",
+                               fmt::format("{} ({}): a chain of more than {} interpolations", place.path(),
+                                           node.origin.describe(), max_depth));
+      }
       owner.active_.push_back(&node);
       owner.active_paths_.push_back(place.path());
     }
@@ -167,6 +174,22 @@ class Resolver {
     }
     Active(const Active&) = delete;
     Active& operator=(const Active&) = delete;
+
+   private:
+    Resolver& owner_;
+  };
+
+  /// Counts interpolations inside interpolations of one text.
+  class Depth {
+   public:
+    Depth(Resolver& owner, const Place& place) : owner_(owner) {
+      if (owner.depth_ >= 2 * max_depth)
+        owner.fail("interpolation_syntax", place, "interpolations are nested too deeply");
+      ++owner.depth_;
+    }
+    ~Depth() { --owner_.depth_; }
+    Depth(const Depth&) = delete;
+    Depth& operator=(const Depth&) = delete;
 
    private:
     Resolver& owner_;
@@ -213,6 +236,7 @@ class Resolver {
   }
 
   ConfigNode resolve_interpolation(const std::string& text, const Place& place) {
+    const Depth depth(*this, place);
     if (find_end(text, 0) == std::string::npos)
       fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", text));
     const std::string body = trim(std::string_view(text).substr(2, text.size() - 3));
@@ -348,6 +372,7 @@ class Resolver {
   const ConfigNode& root_;
   std::vector<const ConfigNode*> active_;
   std::vector<std::string> active_paths_;
+  std::size_t depth_ = 0;
 };
 
 }  // namespace

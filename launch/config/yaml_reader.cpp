@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <limits>
 #include <optional>
-#include <regex>
 
+#include "launch/config/scanner.hpp"
 #include "launch/files.hpp"
 
 namespace gyrus {
@@ -39,10 +39,59 @@ double parse_sixties(const std::string& text) {
   return total;
 }
 
+/// :30:15 of base-60 numbers.
+bool take_sixties(Scanner& scanner) {
+  bool any = false;
+  while (scanner.take(":")) {
+    any = true;
+    if (scanner.take_one_of("012345"))
+      scanner.take_one_of(Scanner::digits);
+    else if (!scanner.take_one_of("6789"))
+      return false;
+  }
+  return any;
+}
+
+bool looks_like_integer(std::string_view text) {
+  Scanner scanner{text};
+  scanner.take_one_of("+-");
+  if (scanner.take("0b")) return scanner.take_all_of("01_") > 0 && scanner.at_end();
+  if (scanner.take("0x")) return scanner.take_all_of("0123456789abcdefABCDEF_") > 0 && scanner.at_end();
+  if (scanner.take("0")) {  // alone, or octal
+    scanner.take_all_of("01234567_");
+    return scanner.at_end();
+  }
+  if (!scanner.take_one_of("123456789")) return false;
+  scanner.take_all_of(Scanner::digits_or_underscore);
+  return scanner.at_end() || (take_sixties(scanner) && scanner.at_end());
+}
+
+bool take_exponent(Scanner& scanner, bool needs_sign) {
+  if (!scanner.take_one_of("eE")) return false;
+  return (scanner.take_one_of("+-") || !needs_sign) && scanner.take_all_of(Scanner::digits) > 0;
+}
+
+/// 1.5 1. 1e3 .5 .5e+3 1:30.5 but neither -.5 nor .5e3: OmegaConf's expression, oddities included.
+bool looks_like_floating(std::string_view text) {
+  Scanner scanner{text};
+  if (scanner.take(".")) {
+    if (!scanner.take_one_of(Scanner::digits)) return false;
+    scanner.take_all_of(Scanner::digits_or_underscore);
+    return scanner.at_end() || (take_exponent(scanner, /*needs_sign=*/true) && scanner.at_end());
+  }
+  scanner.take_one_of("+-");
+  if (!scanner.take_one_of(Scanner::digits)) return false;
+  scanner.take_all_of(Scanner::digits_or_underscore);
+  const bool is_base_60 = take_sixties(scanner);
+  if (scanner.take(".")) {
+    scanner.take_all_of(Scanner::digits_or_underscore);
+    if (scanner.at_end()) return true;
+  }
+  return !is_base_60 && take_exponent(scanner, /*needs_sign=*/false) && scanner.at_end();
+}
+
 std::optional<ConfigNode> read_integer(const std::string& text) {
-  static const std::regex integer(
-      R"([-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+)");
-  if (!std::regex_match(text, integer)) return {};
+  if (!looks_like_integer(text)) return {};
   std::string digits = text;
   std::erase(digits, '_');
   const bool negative = digits.front() == '-';
@@ -64,10 +113,6 @@ std::optional<ConfigNode> read_integer(const std::string& text) {
 }
 
 std::optional<ConfigNode> read_floating(const std::string& text) {
-  static const std::regex floating(
-      R"([-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*([eE][-+][0-9]+)?)"
-      R"(|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))");
-  if (!std::regex_match(text, floating)) return {};
   if (is_one_of(text, {".nan", ".NaN", ".NAN"})) {
     return ConfigNode::make_floating(std::numeric_limits<double>::quiet_NaN());
   }
@@ -75,10 +120,9 @@ std::optional<ConfigNode> read_floating(const std::string& text) {
   std::erase(digits, '_');
   const bool negative = digits.front() == '-';
   if (negative || digits.front() == '+') digits.erase(0, 1);
-  double value = 0;
-  if (is_one_of(digits, {".inf", ".Inf", ".INF"})) {
-    value = std::numeric_limits<double>::infinity();
-  } else {
+  double value = std::numeric_limits<double>::infinity();
+  if (!is_one_of(digits, {".inf", ".Inf", ".INF"})) {
+    if (!looks_like_floating(text)) return {};
     value =
         digits.find(':') != std::string::npos ? parse_sixties(digits) : std::strtod(digits.c_str(), nullptr);
   }
@@ -209,8 +253,7 @@ ConfigNode read_plain_scalar(std::string_view plain) {
   if (is_one_of(text, {"no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"})) {
     return ConfigNode::make_boolean(false);
   }
-  // Regular expressions of the standard library recurse per character; no number is this long.
-  if (text.size() < 100 && std::string_view("+-.0123456789").find(text.front()) != std::string_view::npos) {
+  if (std::string_view("+-.0123456789").find(text.front()) != std::string_view::npos) {
     if (auto value = read_integer(text)) return *value;
     if (auto value = read_floating(text)) return *value;
   }

@@ -179,6 +179,20 @@ TEST_F(ConfigFiles, InterpolationCycleNamesItsKeys) {
   EXPECT_THAT(message, HasSubstr("interpolations go in a circle: host -> a -> b -> host"));
 }
 
+TEST_F(ConfigFiles, NestingBombsOfInterpolationsAreRefused) {
+  std::string deep = "host";
+  for (int i = 0; i < 1000; ++i) deep = "${" + deep + "}";
+  EXPECT_THAT(message_of({"host='" + deep + "'"}), HasSubstr("nested too deeply"));
+  std::vector<std::string> chain;
+  for (int i = 0; i < 1000; ++i)
+    chain.push_back("k" + std::to_string(i) + "='${k" + std::to_string(i + 1) + "}'");
+  chain.push_back("k1000=1");
+  EXPECT_THAT(message_of(chain), HasSubstr("a chain of more than 200 interpolations"));
+  std::string list = "host=";
+  for (int i = 0; i < 1000; ++i) list += "[";
+  EXPECT_THAT(message_of({list}), HasSubstr("nested too deeply"));
+}
+
 TEST_F(ConfigFiles, EnvironmentVariableThatIsNotSetIsNamed) {
   unsetenv("GYRUS_TEST_HOST");
   EXPECT_THAT(message_of({"host='${oc.env:GYRUS_TEST_HOST}'"}),
