@@ -37,15 +37,16 @@ std::int64_t reflected(std::int64_t i, std::int64_t n) {
   return i < n ? i : period - 1 - i;
 }
 
-/// Ghosting multiplies planes of the centred spectrum by real weights and keeps the real part: a circular convolution
-/// along the axis with this kernel.
+/// Ghosting multiplies planes of the centred spectrum by real weights and keeps the real part: a circular
+/// convolution along the axis with this kernel.
 std::vector<double> ghost_kernel(const Ghosting& ghosting, std::int64_t n) {
   std::vector<double> kernel(static_cast<std::size_t>(n));
   for (std::int64_t d = 0; d < n; ++d) {
     double sum = 0.0;
     for (std::int64_t m = 0; m < n; ++m) {
       const bool weakened = m % ghosting.num_ghosts == 0 && m != n / 2;
-      const double angle = 2.0 * std::numbers::pi * static_cast<double>(((m - n / 2) * d) % n) / static_cast<double>(n);
+      const double angle =
+          2.0 * std::numbers::pi * static_cast<double>(((m - n / 2) * d) % n) / static_cast<double>(n);
       sum += (weakened ? 1.0 - ghosting.strength : 1.0) * std::cos(angle);
     }
     kernel[d] = sum / static_cast<double>(n);
@@ -66,14 +67,16 @@ std::vector<double> source_weights(const Augmentation& augmentation, std::int64_
     const auto radius = static_cast<std::int64_t>(kernel.size() / 2);
     std::vector<double> spread(weights.size(), 0.0);
     for (std::int64_t j = 0; j < depth; ++j) {
-      for (std::int64_t k = -radius; k <= radius; ++k) spread[reflected(j + k, depth)] += weights[j] * kernel[k + radius];
+      for (std::int64_t k = -radius; k <= radius; ++k)
+        spread[reflected(j + k, depth)] += weights[j] * kernel[k + radius];
     }
     weights = std::move(spread);
   }
   return weights;
 }
 
-/// The bias field's exponent of one slice is a polynomial in x and y; its coefficients, for powers a, b with a + b <= 3.
+/// The bias field's exponent of one slice is a polynomial in x and y; its coefficients, for powers a, b with
+/// a + b <= 3.
 std::array<std::array<double, 4>, 4> bias_in_plane(const std::array<double, 20>& coefficients, double z) {
   std::array<std::array<double, 4>, 4> plane{};
   std::size_t next = 0;
@@ -91,14 +94,16 @@ void apply_point_operations(const Augmentation& augmentation, const SliceShape& 
   if (augmentation.gamma) {
     const auto gamma = static_cast<float>(*augmentation.gamma);
     // Negative values keep their sign; for the others this is the plain power.
-    for (std::int64_t i = 0; i < pixels; ++i) values[i] = std::copysign(std::pow(std::abs(values[i]), gamma), values[i]);
+    for (std::int64_t i = 0; i < pixels; ++i)
+      values[i] = std::copysign(std::pow(std::abs(values[i]), gamma), values[i]);
   }
   if (!augmentation.bias_coefficients) return;
   const auto plane = bias_in_plane(*augmentation.bias_coefficients, axis_coordinate(slice, shape.depth));
   for (std::int64_t row = 0; row < shape.height; ++row) {
     const double x = axis_coordinate(row, shape.height);
     std::array<double, 4> in_y{};
-    for (int b = 0; b < 4; ++b) in_y[b] = plane[0][b] + x * (plane[1][b] + x * (plane[2][b] + x * plane[3][b]));
+    for (int b = 0; b < 4; ++b)
+      in_y[b] = plane[0][b] + x * (plane[1][b] + x * (plane[2][b] + x * plane[3][b]));
     for (std::int64_t column = 0; column < shape.width; ++column) {
       const double y = axis_coordinate(column, shape.width);
       values[row * shape.width + column] *=
@@ -107,8 +112,10 @@ void apply_point_operations(const Augmentation& augmentation, const SliceShape& 
   }
 }
 
-/// out[i] = sum over k of kernel(i, k) in[k] along rows (axis 0) or columns (axis 1), for any matrix of weights.
-void apply_along_axis(const std::vector<double>& matrix, int axis, const SliceShape& shape, std::vector<double>& plane) {
+/// out[i] = sum over k of kernel(i, k) in[k] along rows (axis 0) or columns (axis 1), for any matrix of
+/// weights.
+void apply_along_axis(const std::vector<double>& matrix, int axis, const SliceShape& shape,
+                      std::vector<double>& plane) {
   const std::int64_t n = axis == 0 ? shape.height : shape.width;
   std::vector<double> result(plane.size(), 0.0);
   for (std::int64_t i = 0; i < n; ++i) {
@@ -116,7 +123,8 @@ void apply_along_axis(const std::vector<double>& matrix, int axis, const SliceSh
       const double weight = matrix[i * n + k];
       if (weight == 0.0) continue;
       if (axis == 0) {
-        for (std::int64_t y = 0; y < shape.width; ++y) result[i * shape.width + y] += weight * plane[k * shape.width + y];
+        for (std::int64_t y = 0; y < shape.width; ++y)
+          result[i * shape.width + y] += weight * plane[k * shape.width + y];
       } else {
         for (std::int64_t x = 0; x < shape.height; ++x) {
           result[x * shape.width + i] += weight * plane[x * shape.width + k];
@@ -132,7 +140,8 @@ std::vector<double> blur_matrix(double std, std::int64_t n) {
   const auto radius = static_cast<std::int64_t>(kernel.size() / 2);
   std::vector<double> matrix(static_cast<std::size_t>(n * n), 0.0);
   for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t k = -radius; k <= radius; ++k) matrix[i * n + reflected(i + k, n)] += kernel[k + radius];
+    for (std::int64_t k = -radius; k <= radius; ++k)
+      matrix[i * n + reflected(i + k, n)] += kernel[k + radius];
   }
   return matrix;
 }
@@ -199,7 +208,8 @@ void augment_slice(const Augmentation& augmentation, const SliceShape& shape, st
   }
   if (augmentation.ghosting && augmentation.ghosting->axis < 2) {
     const int axis = static_cast<int>(augmentation.ghosting->axis);
-    apply_along_axis(ghost_matrix(*augmentation.ghosting, axis == 0 ? shape.height : shape.width), axis, shape, plane);
+    apply_along_axis(ghost_matrix(*augmentation.ghosting, axis == 0 ? shape.height : shape.width), axis,
+                     shape, plane);
   }
   for (std::size_t i = 0; i < plane.size(); ++i) values[i] = static_cast<float>(plane[i]);
 }

@@ -19,7 +19,7 @@ struct Ghosting {
 /// What happens to one sample, in this order; absent operations do nothing.
 /// Reference: torchio 0.18.73 RandomGamma, RandomBiasField, RandomBlur, RandomGhosting (method.md 1.9).
 struct Augmentation {
-  std::optional<double> gamma;                             // exponent
+  std::optional<double> gamma;                              // exponent
   std::optional<std::array<double, 20>> bias_coefficients;  // of X^a Y^b Z^c, a + b + c <= 3, a outermost
   std::optional<std::array<double, 3>> blur_std;            // voxels along x, y, z
   std::optional<Ghosting> ghosting;
@@ -27,8 +27,8 @@ struct Augmentation {
   bool is_identity() const { return !gamma && !bias_coefficients && !blur_std && !ghosting; }
 };
 
-/// Draws the augmentation of a volume in an epoch. Every number is drawn whether used or not, so that the probability of
-/// one operation does not change another.
+/// Draws the augmentation of a volume in an epoch. Every number is drawn whether used or not, so that the
+/// probability of one operation does not change another.
 /// @param spacing  mm along x, y, z
 /// Determinism: depends on the arguments alone.
 Augmentation draw_augmentation(const AugmentOptions& options, std::uint64_t seed, std::uint64_t epoch,
@@ -42,8 +42,8 @@ struct SliceShape {
 /// Reads the volume's unaugmented slice into [height, width] floats.
 using SliceReader = std::function<void(std::int64_t slice, float* values)>;
 
-/// One slice of the volume as if the whole volume had been augmented. All operations after gamma and bias are linear and
-/// separable, so along z they are one weight per source slice; only slices with a weight are read.
+/// One slice of the volume as if the whole volume had been augmented. All operations after gamma and bias are
+/// linear and separable, so along z they are one weight per source slice; only slices with a weight are read.
 void augment_slice(const Augmentation& augmentation, const SliceShape& shape, std::int64_t slice,
                    const SliceReader& read, float* values);
 

@@ -54,13 +54,14 @@ std::vector<std::byte> compress_chunk(std::span<const std::byte> values, std::si
     values = shuffled;
   }
   std::vector<std::byte> stored(libdeflate_zlib_compress_bound(compressor.get(), values.size()));
-  stored.resize(libdeflate_zlib_compress(compressor.get(), values.data(), values.size(), stored.data(),
-                                         stored.size()));
+  stored.resize(
+      libdeflate_zlib_compress(compressor.get(), values.data(), values.size(), stored.data(), stored.size()));
   require(!stored.empty(), "the compressed bytes fit the bound");
   return stored;
 }
 
-bool decompress_chunk(std::span<const std::byte> stored, std::size_t element_bytes, std::span<std::byte> values) {
+bool decompress_chunk(std::span<const std::byte> stored, std::size_t element_bytes,
+                      std::span<std::byte> values) {
   thread_local const Handle<DecompressorTraits> decompressor(libdeflate_alloc_decompressor());
   thread_local std::vector<std::byte> shuffled;
   std::byte* target = values.data();

@@ -15,6 +15,7 @@ namespace gyrus {
 std::vector<std::byte> compress_chunk(std::span<const std::byte> values, std::size_t element_bytes);
 
 /// Restores exactly `values.size()` bytes. @return whether the stream was well-formed and had that length
-bool decompress_chunk(std::span<const std::byte> stored, std::size_t element_bytes, std::span<std::byte> values);
+bool decompress_chunk(std::span<const std::byte> stored, std::size_t element_bytes,
+                      std::span<std::byte> values);
 
 }  // namespace gyrus

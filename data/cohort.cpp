@@ -22,8 +22,14 @@ void list_phantoms(const PhantomOptions& options, std::vector<CohortEntry>& entr
   for (const auto& [set, count] : sets) {
     for (std::int64_t number = 0; number < count; ++number) {
       const std::string name = fmt::format("phantom-{}-{:04}", set, number);
-      entries.push_back({.set = set, .id = name, .subject = name, .age = unknown,
-                         .label = std::string_view(set) == "train" ? 0 : 1, .image = {}, .mask = {}, .lesion = {},
+      entries.push_back({.set = set,
+                         .id = name,
+                         .subject = name,
+                         .age = unknown,
+                         .label = std::string_view(set) == "train" ? 0 : 1,
+                         .image = {},
+                         .mask = {},
+                         .lesion = {},
                          .phantom_subject = static_cast<std::uint64_t>(number)});
     }
   }
@@ -54,7 +60,8 @@ void check_set_name(const std::string& set, const std::string& where) {
   const bool plain = !set.empty() && std::all_of(set.begin(), set.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '_' || c == '-';
   });
-  if (!plain) throw DataError(fmt::format("{} gives the set name '{}'; use letters, digits, _ and -", where, set));
+  if (!plain)
+    throw DataError(fmt::format("{} gives the set name '{}'; use letters, digits, _ and -", where, set));
 }
 
 /// Remembers what was seen of a source, to refuse volumes listed twice and subjects in two sets.
@@ -62,12 +69,13 @@ class DuplicateCheck {
  public:
   void add(const CohortEntry& entry, const std::string& place) {
     if (const auto [seen, is_new] = volumes_.try_emplace(entry.set + "/" + entry.id, place); !is_new) {
-      throw DataError(fmt::format("{} is listed twice in set {}: {} and {}", entry.id, entry.set, seen->second, place));
+      throw DataError(
+          fmt::format("{} is listed twice in set {}: {} and {}", entry.id, entry.set, seen->second, place));
     }
     const auto [seen, is_new] = subjects_.try_emplace(entry.subject, entry.set, place);
     if (!is_new && seen->second.first != entry.set) {
-      throw DataError(fmt::format("subject {} is in two sets: {} ({}) and {} ({})", entry.subject, seen->second.first,
-                                  seen->second.second, entry.set, place));
+      throw DataError(fmt::format("subject {} is in two sets: {} ({}) and {} ({})", entry.subject,
+                                  seen->second.first, seen->second.second, entry.set, place));
     }
   }
 
@@ -87,7 +95,8 @@ void list_source(const std::string& name, const SourceOptions& source, std::vect
   const std::string wanted_by = "data.source." + name;
   const auto table = table_of(source);
   std::vector<std::string> columns;
-  for (const auto* pattern : {&source.subject, &source.id, &source.set, &source.image, &source.mask, &source.lesion}) {
+  for (const auto* pattern :
+       {&source.subject, &source.id, &source.set, &source.image, &source.mask, &source.lesion}) {
     for (auto& column : columns_of_pattern(*pattern)) columns.push_back(std::move(column));
   }
   table.check_columns(columns, wanted_by);
@@ -98,10 +107,14 @@ void list_source(const std::string& name, const SourceOptions& source, std::vect
       return pattern.empty() ? std::filesystem::path() : folder / table.expand(pattern, row);
     };
     const auto age = ages.find(source.age_table.empty() ? "" : table.expand(source.age_key, row));
-    CohortEntry entry{.set = table.expand(source.set, row), .id = table.expand(source.id, row),
-                      .subject = table.expand(source.subject, row), .age = age == ages.end() ? unknown : age->second,
-                      .label = source.lesion.empty() ? 0 : 1, .image = path_of(source.image),
-                      .mask = path_of(source.mask), .lesion = path_of(source.lesion)};
+    CohortEntry entry{.set = table.expand(source.set, row),
+                      .id = table.expand(source.id, row),
+                      .subject = table.expand(source.subject, row),
+                      .age = age == ages.end() ? unknown : age->second,
+                      .label = source.lesion.empty() ? 0 : 1,
+                      .image = path_of(source.image),
+                      .mask = path_of(source.mask),
+                      .lesion = path_of(source.lesion)};
     const std::string place = fmt::format("{} line {}", table.name(), table.line_of(row));
     check_set_name(entry.set, place);
     duplicates.add(entry, place);

@@ -32,11 +32,12 @@ ShardReader open_shard(const std::filesystem::path& root, const ManifestShard& e
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
   if (error) {
-    throw DataError(fmt::format("shard {} is missing ({}): run `gyrus prepare` again", path.string(), error.message()));
+    throw DataError(
+        fmt::format("shard {} is missing ({}): run `gyrus prepare` again", path.string(), error.message()));
   }
   if (bytes < entry.bytes) {
-    throw DataError(fmt::format("shard {} is truncated: {} of {} bytes; run `gyrus prepare` again", path.string(), bytes,
-                                entry.bytes));
+    throw DataError(fmt::format("shard {} is truncated: {} of {} bytes; run `gyrus prepare` again",
+                                path.string(), bytes, entry.bytes));
   }
   auto shard = ShardReader::open(path);
   std::vector<std::string> ids;
@@ -49,8 +50,8 @@ ShardReader open_shard(const std::filesystem::path& root, const ManifestShard& e
     }
   }
   if (bytes != entry.bytes || ids != shard.ids()) {
-    throw DataError(fmt::format("shard {} is not the one that {} lists: run `gyrus prepare` again", path.string(),
-                                shard_format::manifest_file));
+    throw DataError(fmt::format("shard {} is not the one that {} lists: run `gyrus prepare` again",
+                                path.string(), shard_format::manifest_file));
   }
   return shard;
 }
@@ -64,11 +65,13 @@ struct Dataset::State {
   std::vector<SetOfVolumes> sets;
 
   const SetOfVolumes& set(const std::string& name) const {
-    const auto found = std::find_if(sets.begin(), sets.end(), [&](const auto& entry) { return entry.name == name; });
+    const auto found =
+        std::find_if(sets.begin(), sets.end(), [&](const auto& entry) { return entry.name == name; });
     if (found != sets.end()) return *found;
     std::vector<std::string> names;
     for (const auto& entry : sets) names.push_back(entry.name);
-    throw ConfigError(fmt::format("data set {} has no set '{}'; it has: {}", root.string(), name, fmt::join(names, ", ")));
+    throw ConfigError(
+        fmt::format("data set {} has no set '{}'; it has: {}", root.string(), name, fmt::join(names, ", ")));
   }
 };
 
@@ -82,7 +85,8 @@ Dataset Dataset::open(const std::filesystem::path& root) {
   state->root = root;
   state->manifest = Manifest::read(root);
   for (const auto& entry : state->manifest.shards) {
-    auto set = std::find_if(state->sets.begin(), state->sets.end(), [&](const auto& s) { return s.name == entry.set; });
+    auto set = std::find_if(state->sets.begin(), state->sets.end(),
+                            [&](const auto& s) { return s.name == entry.set; });
     if (set == state->sets.end()) set = state->sets.insert(set, SetOfVolumes{entry.set, {}, {}});
     for (std::size_t volume = 0; volume < entry.volumes.size(); ++volume) {
       set->volumes.push_back(entry.volumes[volume]);
@@ -106,16 +110,19 @@ Dataset Dataset::open(const DataOptions& options) {
     const auto entry = found.find(name);
     const std::string made_with = entry == found.end() ? "(nothing)" : entry->second;
     if (made_with != wanted) {
-      throw ConfigError(fmt::format(
-          "data.root {} was prepared with data.{}={}, but now it is {}: run `gyrus prepare` with the same options, or "
-          "choose another data.root",
-          options.root, name, made_with, wanted));
+      throw ConfigError(
+          fmt::format("data.root {} was prepared with data.{}={}, but now it is {}: run `gyrus prepare` with "
+                      "the same options, or "
+                      "choose another data.root",
+                      options.root, name, made_with, wanted));
     }
   }
   return dataset;
 }
 
-const std::filesystem::path& Dataset::root() const { return state_->root; }
+const std::filesystem::path& Dataset::root() const {
+  return state_->root;
+}
 
 std::vector<std::string> Dataset::sets() const {
   std::vector<std::string> names;
@@ -128,11 +135,19 @@ bool Dataset::has_set(const std::string& set) const {
   return std::find(names.begin(), names.end(), set) != names.end();
 }
 
-const std::vector<VolumeInfo>& Dataset::volumes(const std::string& set) const { return state_->set(set).volumes; }
+const std::vector<VolumeInfo>& Dataset::volumes(const std::string& set) const {
+  return state_->set(set).volumes;
+}
 
-std::int64_t Dataset::height() const { return state_->shards.front().height(); }
-std::int64_t Dataset::width() const { return state_->shards.front().width(); }
-std::int64_t Dataset::depth() const { return state_->shards.front().depth(); }
+std::int64_t Dataset::height() const {
+  return state_->shards.front().height();
+}
+std::int64_t Dataset::width() const {
+  return state_->shards.front().width();
+}
+std::int64_t Dataset::depth() const {
+  return state_->shards.front().depth();
+}
 
 std::uint64_t Dataset::digest() const {
   std::uint64_t digest = 0;
@@ -147,8 +162,17 @@ Volume Dataset::read_volume(const std::string& set, std::int64_t index) const {
   const auto& info = entry.volumes.at(static_cast<std::size_t>(index));
   const Place place = entry.places[static_cast<std::size_t>(index)];
   const auto& shard = state_->shards[place.shard];
-  Volume volume{.id = info.id, .subject = info.subject, .set = set, .depth = info.depth, .height = info.height,
-                .width = info.width, .image = {}, .mask = {}, .lesion = {}, .age = info.age, .label = info.label,
+  Volume volume{.id = info.id,
+                .subject = info.subject,
+                .set = set,
+                .depth = info.depth,
+                .height = info.height,
+                .width = info.width,
+                .image = {},
+                .mask = {},
+                .lesion = {},
+                .age = info.age,
+                .label = info.label,
                 .spacing = info.spacing};
   const auto pixels = static_cast<std::size_t>(info.height * info.width);
   volume.image.resize(pixels * info.depth);
@@ -162,8 +186,8 @@ Volume Dataset::read_volume(const std::string& set, std::int64_t index) const {
   return volume;
 }
 
-void Dataset::read_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index, float* image,
-                         std::uint8_t* mask) const {
+void Dataset::read_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index,
+                         float* image, std::uint8_t* mask) const {
   const auto& entry = state_->set(set);
   const Place place = entry.places.at(static_cast<std::size_t>(volume_index));
   const auto& shard = state_->shards[place.shard];

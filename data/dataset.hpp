@@ -38,8 +38,9 @@ struct VolumeInfo {
   std::vector<std::int64_t> lesion_pixels;  // per slice
 };
 
-/// A folder made by `gyrus prepare`: manifest.json and HDF5 shards (docs/shard-format.md). All volumes have one shape.
-/// Thread safety: reading is safe from any number of threads (pread and decompression, no library lock).
+/// A folder made by `gyrus prepare`: manifest.json and HDF5 shards (docs/shard-format.md). All volumes have
+/// one shape. Thread safety: reading is safe from any number of threads (pread and decompression, no library
+/// lock).
 class Dataset {
  public:
   /// @throws DataError: no or empty folder, no manifest, missing, truncated, foreign or wrong-version shard
@@ -60,7 +61,8 @@ class Dataset {
   std::int64_t width() const;
   std::int64_t depth() const;
 
-  /// Digest of everything the slices depend on: manifest entries of all shards. Equal data sets have equal digests.
+  /// Digest of everything the slices depend on: manifest entries of all shards. Equal data sets have equal
+  /// digests.
   std::uint64_t digest() const;
 
   /// @throws DataError naming subject and slice when a chunk does not have its digest

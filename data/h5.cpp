@@ -9,7 +9,8 @@
 
 #include "launch/error.hpp"
 
-static_assert(std::endian::native == std::endian::little, "files are little-endian and read without conversion");
+static_assert(std::endian::native == std::endian::little,
+              "files are little-endian and read without conversion");
 
 namespace gyrus::h5 {
 namespace {
@@ -35,12 +36,18 @@ void silence_library() {
 
 hid_t memory_type(Type type) {
   switch (type) {
-    case Type::f32: return H5T_NATIVE_FLOAT;
-    case Type::f64: return H5T_NATIVE_DOUBLE;
-    case Type::u8: return H5T_NATIVE_UINT8;
-    case Type::i32: return H5T_NATIVE_INT32;
-    case Type::i64: return H5T_NATIVE_INT64;
-    case Type::u64: return H5T_NATIVE_UINT64;
+    case Type::f32:
+      return H5T_NATIVE_FLOAT;
+    case Type::f64:
+      return H5T_NATIVE_DOUBLE;
+    case Type::u8:
+      return H5T_NATIVE_UINT8;
+    case Type::i32:
+      return H5T_NATIVE_INT32;
+    case Type::i64:
+      return H5T_NATIVE_INT64;
+    case Type::u64:
+      return H5T_NATIVE_UINT64;
   }
   require(false, "every element type has an HDF5 type");
   return -1;
@@ -73,9 +80,13 @@ std::string trimmed(const char* text, std::size_t length) {
 
 }  // namespace
 
-void FileTraits::close(hid_t id) { H5Fclose(id); }
+void FileTraits::close(hid_t id) {
+  H5Fclose(id);
+}
 
-void File::fail(const std::string& what) const { throw DataError(fmt::format("{}: {}", name_, what)); }
+void File::fail(const std::string& what) const {
+  throw DataError(fmt::format("{}: {}", name_, what));
+}
 
 File File::open(const std::filesystem::path& path) {
   silence_library();
@@ -85,8 +96,9 @@ File File::open(const std::filesystem::path& path) {
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
   if (id < 0) {
     const bool starts_right = H5Fis_hdf5(path.c_str()) > 0;
-    throw DataError(fmt::format("{} {}", path.string(),
-                                starts_right ? "is a damaged or truncated HDF5 file" : "is not an HDF5 file"));
+    throw DataError(
+        fmt::format("{} {}", path.string(),
+                    starts_right ? "is a damaged or truncated HDF5 file" : "is not an HDF5 file"));
   }
   return File(id, path.string());
 }
@@ -195,9 +207,10 @@ std::string File::text_attribute(const std::string& object, const std::string& n
 void File::write_from(const std::string& dataset, const std::vector<std::int64_t>& shape, const void* values,
                       std::size_t count, Type type) {
   const Space space = make_space(shape);
-  require(static_cast<hssize_t>(count) == H5Sget_simple_extent_npoints(space.get()), "shape and values agree");
-  const Dataset created(H5Dcreate2(id_.get(), dataset.c_str(), memory_type(type), space.get(), with_parents().get(),
-                                   dataset_creation().get(), H5P_DEFAULT));
+  require(static_cast<hssize_t>(count) == H5Sget_simple_extent_npoints(space.get()),
+          "shape and values agree");
+  const Dataset created(H5Dcreate2(id_.get(), dataset.c_str(), memory_type(type), space.get(),
+                                   with_parents().get(), dataset_creation().get(), H5P_DEFAULT));
   if (!created || H5Dwrite(created.get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
     fail("cannot write dataset " + dataset);
   }
@@ -207,7 +220,8 @@ void File::write_texts(const std::string& dataset, const std::vector<std::string
   std::size_t length = 1;
   for (const auto& text : texts) length = std::max(length, text.size());
   std::vector<char> buffer(std::max<std::size_t>(1, texts.size() * length));
-  for (std::size_t i = 0; i < texts.size(); ++i) std::copy(texts[i].begin(), texts[i].end(), &buffer[i * length]);
+  for (std::size_t i = 0; i < texts.size(); ++i)
+    std::copy(texts[i].begin(), texts[i].end(), &buffer[i * length]);
   const Datatype type(H5Tcopy(H5T_C_S1));
   H5Tset_size(type.get(), length);
   H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
@@ -222,9 +236,10 @@ void File::write_texts(const std::string& dataset, const std::vector<std::string
 
 void File::write_attribute(const std::string& object, const std::string& name, std::int64_t value) {
   const Space space(H5Screate(H5S_SCALAR));
-  const Attribute created(H5Acreate_by_name(id_.get(), object.c_str(), name.c_str(), H5T_STD_I64LE, space.get(),
-                                            H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-  if (!created || H5Awrite(created.get(), H5T_NATIVE_INT64, &value) < 0) fail("cannot write attribute " + name);
+  const Attribute created(H5Acreate_by_name(id_.get(), object.c_str(), name.c_str(), H5T_STD_I64LE,
+                                            space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  if (!created || H5Awrite(created.get(), H5T_NATIVE_INT64, &value) < 0)
+    fail("cannot write attribute " + name);
 }
 
 void File::write_attribute(const std::string& object, const std::string& name, const std::string& text) {
@@ -234,7 +249,8 @@ void File::write_attribute(const std::string& object, const std::string& name, c
   H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
   const Attribute created(H5Acreate_by_name(id_.get(), object.c_str(), name.c_str(), type.get(), space.get(),
                                             H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-  if (!created || H5Awrite(created.get(), type.get(), text.c_str()) < 0) fail("cannot write attribute " + name);
+  if (!created || H5Awrite(created.get(), type.get(), text.c_str()) < 0)
+    fail("cannot write attribute " + name);
 }
 
 void File::create_sliced(const std::string& dataset, const std::vector<std::int64_t>& shape, Type type) {
@@ -249,7 +265,8 @@ void File::create_sliced(const std::string& dataset, const std::vector<std::int6
   if (!created) fail("cannot create dataset " + dataset);
 }
 
-void File::write_slice_chunk(const std::string& dataset, std::int64_t slice, std::span<const std::byte> bytes) {
+void File::write_slice_chunk(const std::string& dataset, std::int64_t slice,
+                             std::span<const std::byte> bytes) {
   const Dataset opened(H5Dopen2(id_.get(), dataset.c_str(), H5P_DEFAULT));
   const hsize_t offset[3] = {static_cast<hsize_t>(slice), 0, 0};
   if (!opened || H5Dwrite_chunk(opened.get(), H5P_DEFAULT, 0, offset, bytes.size(), bytes.data()) < 0) {

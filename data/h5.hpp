@@ -44,9 +44,11 @@ struct ChunkPlace {
 /// Thread safety: none, HDF5 itself has none; one thread of the process at a time.
 class File {
  public:
-  /// Read-only, without file locks (they fail on NFS and Lustre). @throws DataError: missing, not HDF5, damaged
+  /// Read-only, without file locks (they fail on NFS and Lustre). @throws DataError: missing, not HDF5,
+  /// damaged
   static File open(const std::filesystem::path& path);
-  /// A new file that lives in memory; `image()` gives its bytes. A full disk can then never leave HDF5 half-way.
+  /// A new file that lives in memory; `image()` gives its bytes. A full disk can then never leave HDF5
+  /// half-way.
   static File create_in_memory();
 
   bool has(const std::string& name) const;

@@ -22,7 +22,8 @@ struct Outcome {
   std::exception_ptr error;
 };
 
-/// What one call of `start` asked for. Workers hold it while they make a batch, so a later `start` needs no waiting.
+/// What one call of `start` asked for. Workers hold it while they make a batch, so a later `start` needs no
+/// waiting.
 struct Plan {
   std::uint64_t next_to_make = 0;
   std::uint64_t next_to_deliver = 0;
@@ -34,8 +35,8 @@ struct Plan {
 }  // namespace
 
 struct Loader::State {
-  State(std::shared_ptr<const Dataset> dataset_, std::string set_, SampleOrder order_, AugmentOptions augment_,
-        std::uint64_t seed_, std::int64_t prefetch_)
+  State(std::shared_ptr<const Dataset> dataset_, std::string set_, SampleOrder order_,
+        AugmentOptions augment_, std::uint64_t seed_, std::int64_t prefetch_)
       : dataset(std::move(dataset_)),
         set(std::move(set_)),
         order(std::move(order_)),
@@ -86,7 +87,8 @@ Batch Loader::State::make_batch(std::pair<std::uint64_t, std::uint64_t> range) c
   batch.height = dataset->height();
   batch.width = dataset->width();
   const auto pixels = static_cast<std::size_t>(batch.height * batch.width);
-  for (std::uint64_t index = range.first; index < range.second; ++index) batch.samples.push_back(order.at(index));
+  for (std::uint64_t index = range.first; index < range.second; ++index)
+    batch.samples.push_back(order.at(index));
   batch.images.resize(batch.samples.size() * pixels);
   batch.masks.resize(batch.samples.size() * pixels);
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {
@@ -115,9 +117,10 @@ void Loader::State::work() {
   }
 }
 
-Loader::Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOrder order, AugmentOptions augment,
-               std::uint64_t seed, std::int64_t threads, std::int64_t prefetch)
-    : state_(std::make_unique<State>(std::move(dataset), std::move(set), std::move(order), augment, seed, prefetch)) {
+Loader::Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOrder order,
+               AugmentOptions augment, std::uint64_t seed, std::int64_t threads, std::int64_t prefetch)
+    : state_(std::make_unique<State>(std::move(dataset), std::move(set), std::move(order), augment, seed,
+                                     prefetch)) {
   for (std::int64_t i = 0; i < std::max<std::int64_t>(1, threads); ++i) {
     state_->workers.emplace_back([state = state_.get()] { state->work(); });
   }

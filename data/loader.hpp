@@ -16,14 +16,14 @@ namespace gyrus {
 /// This rank's part of one global batch.
 struct Batch {
   std::vector<Sample> samples;
-  std::vector<float> images;         // [B, H, W]
-  std::vector<std::uint8_t> masks;   // [B, H, W]
+  std::vector<float> images;        // [B, H, W]
+  std::vector<std::uint8_t> masks;  // [B, H, W]
   std::int64_t height = 0, width = 0;
 };
 
-/// Reads, decodes and augments slices in threads ahead of the training step, at most `prefetch` batches in memory.
-/// Determinism: content depends on dataset, order, options and seed alone, not on threads or prefetch.
-/// Thread safety: `start` and `next` belong to one thread.
+/// Reads, decodes and augments slices in threads ahead of the training step, at most `prefetch` batches in
+/// memory. Determinism: content depends on dataset, order, options and seed alone, not on threads or
+/// prefetch. Thread safety: `start` and `next` belong to one thread.
 class Loader {
  public:
   Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOrder order, AugmentOptions augment,
@@ -32,12 +32,14 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// Begins to read steps first_step .. first_step + num_steps - 1. `range_of_step` gives this rank's global sample
-  /// indices [first, last) of a step (may be empty); it is called from worker threads. What was started before is dropped.
+  /// Begins to read steps first_step .. first_step + num_steps - 1. `range_of_step` gives this rank's global
+  /// sample indices [first, last) of a step (may be empty); it is called from worker threads. What was
+  /// started before is dropped.
   void start(std::uint64_t first_step, std::uint64_t num_steps,
              std::function<std::pair<std::uint64_t, std::uint64_t>(std::uint64_t step)> range_of_step);
 
-  /// The next step's batch; blocks until it is complete. @throws what a worker met while making it (DataError)
+  /// The next step's batch; blocks until it is complete. @throws what a worker met while making it
+  /// (DataError)
   Batch next();
 
   /// Time that `next` has waited since construction.

@@ -29,9 +29,10 @@ NiftiVolume read_oriented(const std::filesystem::path& path, bool reorient) {
   auto volume = read_nifti(path);
   if (!reorient) return volume;
   if (!volume.directions) {
-    throw DataError(fmt::format("{}: has no orientation (neither sform nor qform); set data.reorient=false if all files "
-                                "are in LPS order",
-                                path.string()));
+    throw DataError(
+        fmt::format("{}: has no orientation (neither sform nor qform); set data.reorient=false if all files "
+                    "are in LPS order",
+                    path.string()));
   }
   return to_lps(volume);
 }
@@ -48,7 +49,8 @@ Grid<std::uint8_t> read_labels(const std::filesystem::path& path, const NiftiVol
   for (int axis = 0; axis < 3; ++axis) {
     if (std::abs(labels.spacing[axis] - image.spacing[axis]) > 1e-3 * image.spacing[axis]) {
       throw DataError(fmt::format("{} has voxels of {} mm, but its image {} of {} mm", path.string(),
-                                  fmt::join(labels.spacing, "x"), image_path.string(), fmt::join(image.spacing, "x")));
+                                  fmt::join(labels.spacing, "x"), image_path.string(),
+                                  fmt::join(image.spacing, "x")));
     }
   }
   Grid<std::uint8_t> result(labels.voxels.size);
@@ -73,13 +75,14 @@ Triple read_triple(const DataOptions& options, const CohortEntry& entry) {
     triple.mask = read_labels(entry.mask, volume, entry.image, options.reorient);
   }
   if (is_empty(triple.mask)) {
-    throw DataError(fmt::format("{}: the brain mask is empty", (entry.mask.empty() ? entry.image : entry.mask).string()));
+    throw DataError(
+        fmt::format("{}: the brain mask is empty", (entry.mask.empty() ? entry.image : entry.mask).string()));
   }
   triple.lesion = entry.lesion.empty() ? Grid<std::uint8_t>(volume.voxels.size)
                                        : read_labels(entry.lesion, volume, entry.image, options.reorient);
-  triple.image = options.curvature_flow
-                     ? curvature_flow(std::move(volume.voxels), volume.spacing, num_flow_iterations, flow_time_step)
-                     : std::move(volume.voxels);
+  triple.image = options.curvature_flow ? curvature_flow(std::move(volume.voxels), volume.spacing,
+                                                         num_flow_iterations, flow_time_step)
+                                        : std::move(volume.voxels);
   return triple;
 }
 
@@ -87,8 +90,11 @@ Triple generate_triple(const DataOptions& options, const CohortEntry& entry) {
   const std::array<std::int64_t, 3> size = {options.image_size[0] * options.downsample,
                                             options.image_size[1] * options.downsample,
                                             options.image_size[2] * options.downsample};
-  const auto set = entry.set == "train" ? PhantomSet::train : entry.set == "val" ? PhantomSet::val : PhantomSet::test;
-  auto brain = make_phantom(size, static_cast<std::uint64_t>(options.phantom.seed), set, entry.phantom_subject);
+  const auto set = entry.set == "train" ? PhantomSet::train
+                   : entry.set == "val" ? PhantomSet::val
+                                        : PhantomSet::test;
+  auto brain =
+      make_phantom(size, static_cast<std::uint64_t>(options.phantom.seed), set, entry.phantom_subject);
   Triple triple{std::move(brain.image), std::move(brain.mask), std::move(brain.lesion), {}};
   for (int axis = 0; axis < 3; ++axis) triple.spacing[axis] = phantom_box_mm / static_cast<double>(size[0]);
   return triple;
@@ -102,7 +108,8 @@ void prepare_triple(const DataOptions& options, const std::string& name, Triple&
   triple.mask = centre_crop_or_pad(triple.mask, crop);
   triple.lesion = centre_crop_or_pad(triple.lesion, crop);
   if (is_empty(triple.mask)) {
-    throw DataError(fmt::format("{}: no brain is left after cropping to {} voxels", name, fmt::join(crop, "x")));
+    throw DataError(
+        fmt::format("{}: no brain is left after cropping to {} voxels", name, fmt::join(crop, "x")));
   }
   const auto [low, high] =
       masked_percentiles(triple.image, triple.mask, options.percentiles[0], options.percentiles[1]);
@@ -137,9 +144,17 @@ Volume make_volume(const DataOptions& options, const CohortEntry& entry) {
   const bool generated = options.kind == "phantom";
   auto triple = generated ? generate_triple(options, entry) : read_triple(options, entry);
   prepare_triple(options, generated ? entry.id : entry.image.string(), triple);
-  return {.id = entry.id, .subject = entry.subject, .set = entry.set, .depth = triple.image.size[2],
-          .height = triple.image.size[0], .width = triple.image.size[1], .image = as_slices(triple.image),
-          .mask = as_slices(triple.mask), .lesion = as_slices(triple.lesion), .age = entry.age, .label = entry.label,
+  return {.id = entry.id,
+          .subject = entry.subject,
+          .set = entry.set,
+          .depth = triple.image.size[2],
+          .height = triple.image.size[0],
+          .width = triple.image.size[1],
+          .image = as_slices(triple.image),
+          .mask = as_slices(triple.mask),
+          .lesion = as_slices(triple.lesion),
+          .age = entry.age,
+          .label = entry.label,
           .spacing = triple.spacing};
 }
 

@@ -32,7 +32,8 @@ VolumeInfo volume_from(const json& entry, const std::string& set) {
   volume.id = entry.at("id");
   volume.subject = entry.at("subject");
   volume.set = set;
-  volume.age = entry.at("age").is_null() ? std::numeric_limits<double>::quiet_NaN() : entry.at("age").get<double>();
+  volume.age =
+      entry.at("age").is_null() ? std::numeric_limits<double>::quiet_NaN() : entry.at("age").get<double>();
   volume.label = entry.at("label");
   const auto shape = entry.at("shape").get<std::array<std::int64_t, 3>>();
   volume.depth = shape[0];
@@ -47,7 +48,8 @@ VolumeInfo volume_from(const json& entry, const std::string& set) {
 std::uint64_t digest_from(const std::string& hex) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), value, 16);
-  if (error != std::errc{} || end != hex.data() + hex.size()) throw DataError("'" + hex + "' is not a digest");
+  if (error != std::errc{} || end != hex.data() + hex.size())
+    throw DataError("'" + hex + "' is not a digest");
   return value;
 }
 
@@ -63,7 +65,8 @@ Manifest manifest_from(const json& document) {
     shard.bytes = entry.at("bytes");
     shard.digest = digest_from(entry.at("digest"));
     for (const auto& volume : entry.at("volumes")) shard.volumes.push_back(volume_from(volume, shard.set));
-    if (shard.file.find('/') != std::string::npos) throw DataError("a shard lies outside the folder: " + shard.file);
+    if (shard.file.find('/') != std::string::npos)
+      throw DataError("a shard lies outside the folder: " + shard.file);
     manifest.shards.push_back(std::move(shard));
   }
   return manifest;
@@ -100,9 +103,9 @@ Manifest Manifest::read(const std::filesystem::path& root) {
     throw DataError(fmt::format("data.root {} is not a folder: make it with `gyrus prepare`", root.string()));
   }
   if (!std::filesystem::exists(path)) {
-    throw DataError(fmt::format("{} has no {}: {}; run `gyrus prepare`", root.string(), shard_format::manifest_file,
-                                std::filesystem::is_empty(root) ? "the folder is empty"
-                                                                : "its preparation was not completed"));
+    throw DataError(fmt::format(
+        "{} has no {}: {}; run `gyrus prepare`", root.string(), shard_format::manifest_file,
+        std::filesystem::is_empty(root) ? "the folder is empty" : "its preparation was not completed"));
   }
   return parse(read_file(path), path.string());
 }
@@ -114,9 +117,10 @@ Manifest Manifest::parse(const std::string& text, const std::string& where) {
     throw DataError(fmt::format("{} is not the manifest of a Gyrus data set", where));
   }
   if (document.value("version", json()) != shard_format::version) {
-    throw DataError(fmt::format("{} has format version {}, this program reads version {}: run `gyrus prepare` of this "
-                                "program again",
-                                where, document.value("version", json()).dump(), shard_format::version));
+    throw DataError(
+        fmt::format("{} has format version {}, this program reads version {}: run `gyrus prepare` of this "
+                    "program again",
+                    where, document.value("version", json()).dump(), shard_format::version));
   }
   try {
     return manifest_from(document);

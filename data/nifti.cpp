@@ -45,17 +45,21 @@ Handle<ImageTraits> read_header(const std::filesystem::path& path) {
   for (int axis = 1; axis <= header.ndim; ++axis) {
     if (header.dim[axis] < 1 || (axis > 3 && header.dim[axis] != 1) || header.dim[axis] > max_axis) {
       const std::vector<std::int64_t> shape(header.dim + 1, header.dim + 1 + header.ndim);
-      fail(path, fmt::format("has shape {}; one three-dimensional volume per file is wanted", fmt::join(shape, "x")));
+      fail(path, fmt::format("has shape {}; one three-dimensional volume per file is wanted",
+                             fmt::join(shape, "x")));
     }
   }
-  if (header.ndim < 3) fail(path, fmt::format("has {} dimensions; a three-dimensional volume is wanted", header.ndim));
+  if (header.ndim < 3)
+    fail(path, fmt::format("has {} dimensions; a three-dimensional volume is wanted", header.ndim));
   for (const double spacing : {header.dx, header.dy, header.dz}) {
-    if (!std::isfinite(spacing) || spacing == 0.0) fail(path, fmt::format("has a voxel size of {} mm", spacing));
+    if (!std::isfinite(spacing) || spacing == 0.0)
+      fail(path, fmt::format("has a voxel size of {} mm", spacing));
   }
   return image;
 }
 
-/// The voxels' bytes in this machine's byte order. The library's own loading would turn NaN into 0 without a word.
+/// The voxels' bytes in this machine's byte order. The library's own loading would turn NaN into 0 without a
+/// word.
 std::vector<char> read_bytes(const nifti_image& header, const std::filesystem::path& path) {
   const auto bytes = static_cast<std::size_t>(header.nvox) * static_cast<std::size_t>(header.nbyper);
   const Handle<StreamTraits> stream(gzopen(path.c_str(), "rb"));  // reads plain files too
@@ -93,24 +97,37 @@ using Element = float (*)(const char*, std::size_t);
 
 Element element_of(int datatype, const std::filesystem::path& path) {
   switch (datatype) {
-    case NIFTI_TYPE_UINT8: return element<std::uint8_t>;
-    case NIFTI_TYPE_INT8: return element<std::int8_t>;
-    case NIFTI_TYPE_UINT16: return element<std::uint16_t>;
-    case NIFTI_TYPE_INT16: return element<std::int16_t>;
-    case NIFTI_TYPE_UINT32: return element<std::uint32_t>;
-    case NIFTI_TYPE_INT32: return element<std::int32_t>;
-    case NIFTI_TYPE_UINT64: return element<std::uint64_t>;
-    case NIFTI_TYPE_INT64: return element<std::int64_t>;
-    case NIFTI_TYPE_FLOAT32: return element<float>;
-    case NIFTI_TYPE_FLOAT64: return element<double>;
-    default: fail(path, fmt::format("has voxels of type {}; real numbers are wanted", nifti_datatype_string(datatype)));
+    case NIFTI_TYPE_UINT8:
+      return element<std::uint8_t>;
+    case NIFTI_TYPE_INT8:
+      return element<std::int8_t>;
+    case NIFTI_TYPE_UINT16:
+      return element<std::uint16_t>;
+    case NIFTI_TYPE_INT16:
+      return element<std::int16_t>;
+    case NIFTI_TYPE_UINT32:
+      return element<std::uint32_t>;
+    case NIFTI_TYPE_INT32:
+      return element<std::int32_t>;
+    case NIFTI_TYPE_UINT64:
+      return element<std::uint64_t>;
+    case NIFTI_TYPE_INT64:
+      return element<std::int64_t>;
+    case NIFTI_TYPE_FLOAT32:
+      return element<float>;
+    case NIFTI_TYPE_FLOAT64:
+      return element<double>;
+    default:
+      fail(path,
+           fmt::format("has voxels of type {}; real numbers are wanted", nifti_datatype_string(datatype)));
   }
 }
 
 std::optional<std::array<AxisDirection, 3>> directions_of(const nifti_image& header) {
   if (header.sform_code <= 0 && header.qform_code <= 0) return std::nullopt;
   int code[3] = {0, 0, 0};
-  nifti_dmat44_to_orientation(header.sform_code > 0 ? header.sto_xyz : header.qto_xyz, &code[0], &code[1], &code[2]);
+  nifti_dmat44_to_orientation(header.sform_code > 0 ? header.sto_xyz : header.qto_xyz, &code[0], &code[1],
+                              &code[2]);
   std::array<AxisDirection, 3> directions;
   std::array<bool, 3> taken{};
   constexpr int towards_lps[3] = {NIFTI_R2L, NIFTI_A2P, NIFTI_I2S};
@@ -131,7 +148,8 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   const nifti_image& header = *image.get();
   const Element value_at = element_of(header.datatype, path);
   const auto bytes = read_bytes(header, path);
-  const bool scaled = std::isfinite(header.scl_slope) && header.scl_slope != 0.0 && std::isfinite(header.scl_inter);
+  const bool scaled =
+      std::isfinite(header.scl_slope) && header.scl_slope != 0.0 && std::isfinite(header.scl_inter);
   const auto slope = static_cast<float>(scaled ? header.scl_slope : 1.0);
   const auto intercept = static_cast<float>(scaled ? header.scl_inter : 0.0);
 

@@ -9,8 +9,8 @@
 
 namespace gyrus {
 
-/// One axis of a file's array in the patient: 0 left-right, 1 front-back, 2 bottom-top; `along_lps` when the index grows
-/// towards Left, Posterior, Superior.
+/// One axis of a file's array in the patient: 0 left-right, 1 front-back, 2 bottom-top; `along_lps` when the
+/// index grows towards Left, Posterior, Superior.
 struct AxisDirection {
   int patient_axis = 0;
   bool along_lps = true;
@@ -19,15 +19,17 @@ struct AxisDirection {
 /// A volume as a file has it, intensities scaled by the file's slope and intercept.
 struct NiftiVolume {
   Grid<float> voxels;
-  std::array<double, 3> spacing{};  // mm along the array's axes
+  std::array<double, 3> spacing{};                         // mm along the array's axes
   std::optional<std::array<AxisDirection, 3>> directions;  // absent: the file has neither sform nor qform
 };
 
 /// Reads .nii or .nii.gz (NIfTI-1 or -2).
-/// @throws DataError: missing, not NIfTI, truncated, damaged, not 3-D, not a real number type, NaN or infinite voxels
+/// @throws DataError: missing, not NIfTI, truncated, damaged, not 3-D, not a real number type, NaN or
+/// infinite voxels
 NiftiVolume read_nifti(const std::filesystem::path& path);
 
-/// The same volume with array axes LPS: x to Left, y to Posterior, z to Superior (oblique files: the nearest axes).
+/// The same volume with array axes LPS: x to Left, y to Posterior, z to Superior (oblique files: the nearest
+/// axes).
 /// @pre directions are known
 NiftiVolume to_lps(const NiftiVolume& volume);
 

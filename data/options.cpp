@@ -24,7 +24,9 @@ class TextFields : public Fields {
   void field(const char* name, std::vector<std::int64_t>& value, const char*, const Rules&) override {
     keep(name, value);
   }
-  void field(const char* name, std::vector<double>& value, const char*, const Rules&) override { keep(name, value); }
+  void field(const char* name, std::vector<double>& value, const char*, const Rules&) override {
+    keep(name, value);
+  }
   void field(const char* name, std::vector<std::string>& value, const char*, const Rules&) override {
     keep(name, value);
   }
@@ -61,11 +63,13 @@ void AugmentOptions::fields(Fields& fields) {
   fields.field("bias_field", bias_field, "probability of a smooth random bias field (published recipe: 0.25)",
                probability);
   fields.field("blur", blur, "probability of a random Gaussian blur (published recipe: 0.25)", probability);
-  fields.field("ghosting", ghosting, "probability of motion-like ghosts (published recipe: 0.5)", probability);
+  fields.field("ghosting", ghosting, "probability of motion-like ghosts (published recipe: 0.5)",
+               probability);
 }
 
 void PhantomOptions::fields(Fields& fields) {
-  fields.field("seed", seed, "seed of the generated brains; the run's seed does not matter to them", {.min = 0});
+  fields.field("seed", seed, "seed of the generated brains; the run's seed does not matter to them",
+               {.min = 0});
   fields.field("train_subjects", train_subjects, "healthy subjects for training", {.min = 1});
   fields.field("val_subjects", val_subjects, "subjects with lesions for validation", {.min = 0});
   fields.field("test_subjects", test_subjects, "subjects with lesions for the test", {.min = 0});
@@ -75,11 +79,13 @@ void SourceOptions::fields(Fields& fields) {
   fields.field("folder", folder, "folder of the NIfTI files; the other paths are relative to it");
   fields.field("table", table, "CSV table with one row per volume; empty: `subjects` lists them");
   fields.field("subjects", subjects, "names of the subjects, instead of a table");
-  fields.field("subject", subject, "pattern of the subject's name; {column} stands for that column of the table");
+  fields.field("subject", subject,
+               "pattern of the subject's name; {column} stands for that column of the table");
   fields.field("id", id, "pattern of the volume's name, unique in its set");
   fields.field("set", set, "pattern of the set's name: train, val, test, or the name of a lesion set");
   fields.field("image", image, "pattern of the image's file name");
-  fields.field("mask", mask, "pattern of the brain mask's file name; empty: voxels of the image that are not 0");
+  fields.field("mask", mask,
+               "pattern of the brain mask's file name; empty: voxels of the image that are not 0");
   fields.field("lesion", lesion, "pattern of the lesion label's file name; empty: healthy subjects");
   fields.field("age_table", age_table, "CSV table with the subjects' ages; empty: ages unknown");
   fields.field("age_key", age_key, "pattern of the subject's name in the table of ages");
@@ -88,17 +94,23 @@ void SourceOptions::fields(Fields& fields) {
 }
 
 void DataOptions::preparation_fields(Fields& fields) {
-  fields.field("kind", kind, "phantom: generated brains; nifti: files of `sources`", {.choices = {"phantom", "nifti"}});
+  fields.field("kind", kind, "phantom: generated brains; nifti: files of `sources`",
+               {.choices = {"phantom", "nifti"}});
   fields.field("image_size", image_size,
-               "voxels along x, y, z of the prepared volume; the source is cropped to downsample times that", {.min = 1});
-  fields.field("downsample", downsample, "factor by which volumes are made smaller: 1, 2 or 4", {.min = 1, .max = 4});
+               "voxels along x, y, z of the prepared volume; the source is cropped to downsample times that",
+               {.min = 1});
+  fields.field("downsample", downsample, "factor by which volumes are made smaller: 1, 2 or 4",
+               {.min = 1, .max = 4});
   fields.field("percentiles", percentiles, "percentiles of the brain's intensities that become 0 and 1",
                {.min = 0.0, .max = 100.0});
-  fields.field("clip", clip, "limit intensities to [0, 1] after downsampling; false is the published behaviour");
+  fields.field("clip", clip,
+               "limit intensities to [0, 1] after downsampling; false is the published behaviour");
   fields.field("curvature_flow", curvature_flow, "smooth NIfTI images by three steps of curvature flow");
-  fields.field("reorient", reorient, "bring NIfTI files to LPS axes; false takes arrays as they are (published)");
+  fields.field("reorient", reorient,
+               "bring NIfTI files to LPS axes; false takes arrays as they are (published)");
   fields.group("phantom", phantom);
-  fields.field("sources", sources, "names of the groups of NIfTI files to prepare, each described in source.NAME");
+  fields.field("sources", sources,
+               "names of the groups of NIfTI files to prepare, each described in source.NAME");
   NamedSources named{sources, source};
   fields.group("source", named);
 }
@@ -107,7 +119,8 @@ void DataOptions::fields(Fields& fields) {
   const Rules free_on_resume{.may_change_on_resume = true};
   fields.field("name", name, "name of the data set in folders and tables");
   fields.field("root", root, "folder of the prepared shards", free_on_resume);
-  fields.field("slice_policy", slice_policy, "slice: one random slice per volume and epoch; all_slices: each slice once",
+  fields.field("slice_policy", slice_policy,
+               "slice: one random slice per volume and epoch; all_slices: each slice once",
                {.choices = {"slice", "all_slices"}});
   fields.field("min_brain_fraction", min_brain_fraction,
                "training slices with a smaller share of brain pixels are left out", {.min = 0.0, .max = 1.0});
@@ -122,14 +135,16 @@ void DataOptions::fields(Fields& fields) {
 }
 
 void DataOptions::validate() const {
-  if (image_size.size() != 3 || std::any_of(image_size.begin(), image_size.end(), [](auto n) { return n < 1; })) {
+  if (image_size.size() != 3 ||
+      std::any_of(image_size.begin(), image_size.end(), [](auto n) { return n < 1; })) {
     throw ConfigError(fmt::format("data.image_size is {}: give three positive sizes x, y, z", image_size));
   }
   if (downsample != 1 && downsample != 2 && downsample != 4) {
     throw ConfigError(fmt::format("data.downsample is {}: give 1, 2 or 4", downsample));
   }
   if (percentiles.size() != 2 || !(percentiles[0] < percentiles[1])) {
-    throw ConfigError(fmt::format("data.percentiles is {}: give two rising numbers, as [1, 99]", percentiles));
+    throw ConfigError(
+        fmt::format("data.percentiles is {}: give two rising numbers, as [1, 99]", percentiles));
   }
   if (root.empty()) throw ConfigError("data.root is empty: name the folder of the prepared shards");
   if (kind != "nifti") return;
@@ -153,7 +168,8 @@ std::map<std::string, std::string> DataOptions::preparation() const {
   const bool generated = kind == "phantom";
   std::erase_if(text.values, [&](const auto& entry) {
     const bool of_phantom = entry.first.starts_with("phantom.");
-    const bool of_files = entry.first.starts_with("source") || entry.first == "curvature_flow" || entry.first == "reorient";
+    const bool of_files =
+        entry.first.starts_with("source") || entry.first == "curvature_flow" || entry.first == "reorient";
     return entry.first.ends_with(".folder") || (generated ? of_files : of_phantom);
   });
   return text.values;

@@ -10,8 +10,8 @@
 
 namespace gyrus {
 
-/// Probability of each intensity augmentation per sample (method of torchio 0.18; the published recipe is 0.5, 0.25,
-/// 0.25, 0.5). Off by default.
+/// Probability of each intensity augmentation per sample (method of torchio 0.18; the published recipe is
+/// 0.5, 0.25, 0.25, 0.5). Off by default.
 struct AugmentOptions {
   double gamma = 0.0;
   double bias_field = 0.0;
@@ -31,19 +31,20 @@ struct PhantomOptions {
   void fields(Fields& fields);
 };
 
-/// One folder of NIfTI files with the table that lists its volumes. In the patterns, {name} stands for that column of
-/// the table ({subject} also without a table).
+/// One folder of NIfTI files with the table that lists its volumes. In the patterns, {name} stands for that
+/// column of the table ({subject} also without a table).
 struct SourceOptions {
   std::string folder;
   std::string table;                  // CSV in the folder; empty: `subjects` lists them
   std::vector<std::string> subjects;  // instead of a table
-  std::string subject = "{subject}";  // pattern of the subject's name: no subject may be in two sets of a source
-  std::string id = "{subject}";       // pattern of the volume's name, unique in its set
-  std::string set = "{split}";        // pattern of the set's name: train, val, test, synthetic_val, ...
-  std::string image;                  // pattern of the file, relative to the folder
-  std::string mask;                   // pattern of the brain mask; empty: voxels of the image that are not 0
-  std::string lesion;                 // pattern of the lesion label; empty: healthy
-  std::string age_table;              // CSV in the folder with ages; empty: ages unknown
+  std::string subject =
+      "{subject}";               // pattern of the subject's name: no subject may be in two sets of a source
+  std::string id = "{subject}";  // pattern of the volume's name, unique in its set
+  std::string set = "{split}";   // pattern of the set's name: train, val, test, synthetic_val, ...
+  std::string image;             // pattern of the file, relative to the folder
+  std::string mask;              // pattern of the brain mask; empty: voxels of the image that are not 0
+  std::string lesion;            // pattern of the lesion label; empty: healthy
+  std::string age_table;         // CSV in the folder with ages; empty: ages unknown
   std::string age_key = "{subject}";  // pattern of the subject's name in `age_id_column`
   std::string age_id_column = "ID";
   std::string age_column = "Age";
@@ -53,25 +54,27 @@ struct SourceOptions {
 
 /// Which slices there are, how they are made and how they are read.
 struct DataOptions {
-  std::string name;                   // of the data set, for folders and tables
-  std::string kind = "nifti";         // phantom | nifti
-  std::string root;                   // folder of the prepared shards
-  std::string slice_policy = "slice";  // "slice": one random slice per volume and epoch; "all_slices": each once
-  double min_brain_fraction = 0.0;    // training slices with a smaller share of brain pixels are left out
-  std::int64_t loader_threads = 0;    // 0 (auto): chosen from the cores of this rank
+  std::string name;            // of the data set, for folders and tables
+  std::string kind = "nifti";  // phantom | nifti
+  std::string root;            // folder of the prepared shards
+  std::string slice_policy =
+      "slice";                      // "slice": one random slice per volume and epoch; "all_slices": each once
+  double min_brain_fraction = 0.0;  // training slices with a smaller share of brain pixels are left out
+  std::int64_t loader_threads = 0;  // 0 (auto): chosen from the cores of this rank
   std::int64_t prefetch_batches = 4;
 
-  std::int64_t shard_volumes = 16;    // volumes per file, when shards are made
+  std::int64_t shard_volumes = 16;  // volumes per file, when shards are made
 
   // These shape the slices; the manifest of the shards keeps them.
-  std::vector<std::int64_t> image_size = {48, 48, 16};  // x, y, z of the finished volume; the crop is downsample times it
-  std::int64_t downsample = 1;                           // 1, 2 or 4
-  std::vector<double> percentiles = {1.0, 99.0};         // of the brain, mapped to 0 and 1
-  bool curvature_flow = true;                            // three steps of edge-preserving smoothing of the image
-  bool clip = true;                                      // to [0, 1] after downsampling (method.md Q26)
-  bool reorient = true;                                  // to LPS axes by the file's affine (Q25)
+  std::vector<std::int64_t> image_size = {
+      48, 48, 16};              // x, y, z of the finished volume; the crop is downsample times it
+  std::int64_t downsample = 1;  // 1, 2 or 4
+  std::vector<double> percentiles = {1.0, 99.0};  // of the brain, mapped to 0 and 1
+  bool curvature_flow = true;                     // three steps of edge-preserving smoothing of the image
+  bool clip = true;                               // to [0, 1] after downsampling (method.md Q26)
+  bool reorient = true;                           // to LPS axes by the file's affine (Q25)
   PhantomOptions phantom;
-  std::vector<std::string> sources;                      // names of the entries of `source`
+  std::vector<std::string> sources;  // names of the entries of `source`
   std::map<std::string, SourceOptions> source;
 
   AugmentOptions augment;
@@ -79,15 +82,16 @@ struct DataOptions {
   void fields(Fields& fields);
   /// Checks that options fit together. @throws ConfigError
   void validate() const;
-  /// The options that shape the slices, by dotted name: equal ones give equal slices from equal sources. Folders are not
-  /// among them, so that prepared shards may move to a machine without the sources.
+  /// The options that shape the slices, by dotted name: equal ones give equal slices from equal sources.
+  /// Folders are not among them, so that prepared shards may move to a machine without the sources.
   std::map<std::string, std::string> preparation() const;
 
  private:
   void preparation_fields(Fields& fields);
 };
 
-/// Threads that a loader of this rank uses: the option, or for 0 a choice from the cores that the rank may use.
+/// Threads that a loader of this rank uses: the option, or for 0 a choice from the cores that the rank may
+/// use.
 std::int64_t loader_threads(const DataOptions& options);
 
 }  // namespace gyrus

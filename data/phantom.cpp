@@ -1,4 +1,5 @@
-// The generated cohort of data=phantom. Lengths are in box coordinates: x and y run over [-1, 1], z over [-0.45, 0.45].
+// The generated cohort of data=phantom. Lengths are in box coordinates: x and y run over [-1, 1], z over
+// [-0.45, 0.45].
 #include "data/phantom.hpp"
 
 #include <algorithm>
@@ -16,16 +17,21 @@ constexpr double half_height = 0.45;  // the box is a middle slab of the head
 constexpr Point head_axes = {0.74, 0.90, 0.92};
 constexpr int num_folds = 16;
 
-double logistic(double a) { return 1.0 / (1.0 + std::exp(-a)); }
+double logistic(double a) {
+  return 1.0 / (1.0 + std::exp(-a));
+}
 
 double radius_of(const Point& p, const Point& axes) {
   return std::sqrt((p[0] / axes[0]) * (p[0] / axes[0]) + (p[1] / axes[1]) * (p[1] / axes[1]) +
                    (p[2] / axes[2]) * (p[2] / axes[2]));
 }
 
-double mean(const Point& p) { return (p[0] + p[1] + p[2]) / 3.0; }
+double mean(const Point& p) {
+  return (p[0] + p[1] + p[2]) / 3.0;
+}
 
-/// A smooth random function: `amplitude` sqrt(2/k) times a sum of k cosines, so its standard deviation is `amplitude`.
+/// A smooth random function: `amplitude` sqrt(2/k) times a sum of k cosines, so its standard deviation is
+/// `amplitude`.
 class Waves {
  public:
   Waves(int count, double max_frequency, double amplitude, Random& random)
@@ -86,15 +92,16 @@ struct Lesion {
 
 /// What an anatomy is made of at one point.
 struct Tissue {
-  double rho;        // head radius, 1 at the border of the brain
+  double rho;  // head radius, 1 at the border of the brain
   double intensity;
-  double solid;      // share that is not fluid
+  double solid;  // share that is not fluid
 };
 
 /// One subject's anatomy: draws all its parameters once, then answers for any point of the box.
 class Anatomy {
  public:
-  Anatomy(const CommonFolds& folds, double edge, Random& random) : edge_(edge), folds_(folds), warp_{make_warp(random)} {
+  Anatomy(const CommonFolds& folds, double edge, Random& random)
+      : edge_(edge), folds_(folds), warp_{make_warp(random)} {
     for (double& scale : scale_) scale = random.uniform(0.92, 1.08);
     const double angle = random.uniform(-0.15, 0.15);
     cosine_ = std::cos(angle);
@@ -140,12 +147,13 @@ class Anatomy {
     return {x, y, z};
   }
   static Point tilted(const Point& p, double angle) {
-    return {std::cos(angle) * p[0] - std::sin(angle) * p[1], std::sin(angle) * p[0] + std::cos(angle) * p[1], p[2]};
+    return {std::cos(angle) * p[0] - std::sin(angle) * p[1], std::sin(angle) * p[0] + std::cos(angle) * p[1],
+            p[2]};
   }
   Point posed(const Point& u) const {
     const Point scaled = {u[0] * scale_[0], u[1] * scale_[1], u[2] * scale_[2]};
-    Point p = {cosine_ * scaled[0] - sine_ * scaled[1] + shift_[0], sine_ * scaled[0] + cosine_ * scaled[1] + shift_[1],
-               scaled[2] + shift_[2]};
+    Point p = {cosine_ * scaled[0] - sine_ * scaled[1] + shift_[0],
+               sine_ * scaled[0] + cosine_ * scaled[1] + shift_[1], scaled[2] + shift_[2]};
     const Point moved = {warp_[0].at(p), warp_[1].at(p), warp_[2].at(p)};
     for (int axis = 0; axis < 3; ++axis) p[axis] += moved[axis];
     return p;
@@ -176,7 +184,8 @@ std::vector<Lesion> make_lesions(const Anatomy& anatomy, Random& random) {
   std::vector<Lesion> lesions;
   const auto count = 1 + random.below(3);
   while (lesions.size() < count) {
-    const Point centre = {random.uniform(-1.0, 1.0), random.uniform(-1.0, 1.0), random.uniform(-half_height, half_height)};
+    const Point centre = {random.uniform(-1.0, 1.0), random.uniform(-1.0, 1.0),
+                          random.uniform(-half_height, half_height)};
     const Tissue tissue = anatomy.at(centre);
     if (tissue.rho >= 0.8 || tissue.solid < 0.5) continue;
     const double radius = random.uniform(0.15, 0.30);
@@ -207,7 +216,8 @@ PhantomBrain make_phantom(const std::array<std::int64_t, 3>& size, std::uint64_t
   for (std::int64_t x = 0; x < size[0]; ++x) {
     for (std::int64_t y = 0; y < size[1]; ++y) {
       for (std::int64_t z = 0; z < size[2]; ++z) {
-        const Point u = {coordinate(x, size[0], 1.0), coordinate(y, size[1], 1.0), coordinate(z, size[2], half_height)};
+        const Point u = {coordinate(x, size[0], 1.0), coordinate(y, size[1], 1.0),
+                         coordinate(z, size[2], half_height)};
         const Tissue tissue = anatomy.at(u);
         const double noise = 0.015 * random.normal();
         if (tissue.rho >= 1.0) continue;

@@ -20,8 +20,8 @@
 namespace gyrus {
 namespace {
 
-/// A shard that is to be made: consecutive volumes of one set. The division does not depend on the number of ranks, so
-/// neither do the files.
+/// A shard that is to be made: consecutive volumes of one set. The division does not depend on the number of
+/// ranks, so neither do the files.
 struct ShardPlan {
   std::string file;
   std::string set;
@@ -42,8 +42,8 @@ std::vector<ShardPlan> divide_into_shards(const DataOptions& options) {
   return plans;
 }
 
-/// Runs `work` on every rank and lets all of them fail together when one fails: nobody waits for a rank that is gone.
-/// Collective.
+/// Runs `work` on every rank and lets all of them fail together when one fails: nobody waits for a rank that
+/// is gone. Collective.
 void run_together(const mpi::Communicator& world, const std::function<void()>& work) {
   std::string problem;
   try {
@@ -64,15 +64,22 @@ std::vector<std::int64_t> count_per_slice(const std::vector<std::uint8_t>& label
 }
 
 VolumeInfo info_of(const Volume& volume) {
-  return {.id = volume.id, .subject = volume.subject, .set = volume.set, .age = volume.age, .label = volume.label,
-          .depth = volume.depth, .height = volume.height, .width = volume.width, .spacing = volume.spacing,
+  return {.id = volume.id,
+          .subject = volume.subject,
+          .set = volume.set,
+          .age = volume.age,
+          .label = volume.label,
+          .depth = volume.depth,
+          .height = volume.height,
+          .width = volume.width,
+          .spacing = volume.spacing,
           .brain_pixels = count_per_slice(volume.mask, volume.depth),
           .lesion_pixels = count_per_slice(volume.lesion, volume.depth)};
 }
 
 ManifestShard make_shard(const DataOptions& options, const ShardPlan& plan) {
-  ShardWriter writer(static_cast<std::int64_t>(plan.entries.size()), options.image_size[2], options.image_size[0],
-                     options.image_size[1]);
+  ShardWriter writer(static_cast<std::int64_t>(plan.entries.size()), options.image_size[2],
+                     options.image_size[0], options.image_size[1]);
   ManifestShard shard{.file = plan.file, .set = plan.set, .bytes = 0, .digest = 0, .volumes = {}};
   for (const auto& entry : plan.entries) {
     const auto volume = make_volume(options, entry);
@@ -87,7 +94,8 @@ ManifestShard make_shard(const DataOptions& options, const ShardPlan& plan) {
 
 /// Whether `root` holds these very slices already. A damaged folder is made anew.
 bool is_prepared(const DataOptions& options) {
-  if (!std::filesystem::exists(std::filesystem::path(options.root) / shard_format::manifest_file)) return false;
+  if (!std::filesystem::exists(std::filesystem::path(options.root) / shard_format::manifest_file))
+    return false;
   try {
     Dataset::open(options);
     return true;
@@ -98,7 +106,8 @@ bool is_prepared(const DataOptions& options) {
 }
 
 /// This rank's share of the shards, every size()-th one.
-Manifest make_share(const DataOptions& options, const std::vector<ShardPlan>& plans, const mpi::Communicator& world) {
+Manifest make_share(const DataOptions& options, const std::vector<ShardPlan>& plans,
+                    const mpi::Communicator& world) {
   Manifest share;
   for (std::size_t i = static_cast<std::size_t>(world.rank()); i < plans.size(); i += world.size()) {
     log::progress(fmt::format("preparing shard {} of {}: {}", i + 1, plans.size(), plans[i].file));
@@ -131,7 +140,8 @@ void write_manifest(const DataOptions& options, const std::vector<ShardPlan>& pl
 bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world) {
   options.validate();
   const auto begin = std::chrono::steady_clock::now();
-  const bool is_there = world.broadcast_text(world.rank() == 0 && is_prepared(options) ? "yes" : "no", 0) == "yes";
+  const bool is_there =
+      world.broadcast_text(world.rank() == 0 && is_prepared(options) ? "yes" : "no", 0) == "yes";
   if (is_there) return false;
 
   const std::filesystem::path root = options.root;
@@ -145,8 +155,8 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
     if (error) throw DataError(fmt::format("cannot write in {}: {}", root.string(), error.message()));
     std::size_t num_volumes = 0;
     for (const auto& plan : plans) num_volumes += plan.entries.size();
-    log::info("preparing {} volumes as {} shards in {} on {} rank{}", num_volumes, plans.size(), root.string(),
-              world.size(), world.size() == 1 ? "" : "s");
+    log::info("preparing {} volumes as {} shards in {} on {} rank{}", num_volumes, plans.size(),
+              root.string(), world.size(), world.size() == 1 ? "" : "s");
   });
   std::string share;
   run_together(world, [&] { share = make_share(options, plans, world).to_json(); });
@@ -175,8 +185,8 @@ int prepare_verb(const std::vector<std::string>& arguments) {
   if (world.rank() != 0) return 0;
   const auto dataset = Dataset::open(options);
   for (const auto& set : dataset.sets()) {
-    log::info("  {}: {} volumes of {} slices, {}x{} pixels", set, dataset.volumes(set).size(), dataset.depth(),
-              dataset.height(), dataset.width());
+    log::info("  {}: {} volumes of {} slices, {}x{} pixels", set, dataset.volumes(set).size(),
+              dataset.depth(), dataset.height(), dataset.width());
   }
   return 0;
 }

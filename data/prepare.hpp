@@ -8,8 +8,8 @@
 
 namespace gyrus {
 
-/// Makes the shards of `options` in `options.root` unless they are there already. Collective; volumes are divided over
-/// the ranks, rank 0 writes the manifest last.
+/// Makes the shards of `options` in `options.root` unless they are there already. Collective; volumes are
+/// divided over the ranks, rank 0 writes the manifest last.
 /// @return whether anything had to be made
 /// @throws DataError on every rank when any rank fails
 bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world);

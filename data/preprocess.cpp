@@ -32,7 +32,8 @@ double curvature_speed(const At& at, const std::array<double, 3>& spacing) {
         offset[j] = step_j;
         return at(offset);
       };
-      cross[i][j] = 0.25 * (corner(-1, -1) - corner(-1, 1) - corner(1, -1) + corner(1, 1)) / (spacing[i] * spacing[j]);
+      cross[i][j] =
+          0.25 * (corner(-1, -1) - corner(-1, 1) - corner(1, -1) + corner(1, 1)) / (spacing[i] * spacing[j]);
     }
   }
   if (gradient < 1e-9) return 0.0;
@@ -54,7 +55,8 @@ void prefilter(std::vector<double>& line) {
   if (n == 1) return;
   const double z = spline_pole;
   for (double& value : line) value *= (1.0 - z) * (1.0 - 1.0 / z);
-  const auto horizon = static_cast<std::int64_t>(std::ceil(std::log(spline_tolerance) / std::log(std::abs(z))));
+  const auto horizon =
+      static_cast<std::int64_t>(std::ceil(std::log(spline_tolerance) / std::log(std::abs(z))));
   double power = z;
   if (horizon < n) {
     double sum = line[0];
@@ -65,7 +67,8 @@ void prefilter(std::vector<double>& line) {
     double mirrored = std::pow(z, static_cast<double>(n - 1));
     double sum = line[0] + mirrored * line[n - 1];
     mirrored *= mirrored * inverse;
-    for (std::int64_t i = 1; i < n - 1; ++i, power *= z, mirrored *= inverse) sum += (power + mirrored) * line[i];
+    for (std::int64_t i = 1; i < n - 1; ++i, power *= z, mirrored *= inverse)
+      sum += (power + mirrored) * line[i];
     line[0] = sum / (1.0 - power * power);
   }
   for (std::int64_t i = 1; i < n; ++i) line[i] += z * line[i - 1];
@@ -83,7 +86,8 @@ std::vector<double> sample_between_pairs(std::vector<double> line) {
   };
   std::vector<double> samples(static_cast<std::size_t>(n / 2));
   for (std::int64_t k = 0; k < n / 2; ++k) {
-    samples[k] = (mirrored(2 * k - 1) + 23.0 * line[2 * k] + 23.0 * line[2 * k + 1] + mirrored(2 * k + 2)) / 48.0;
+    samples[k] =
+        (mirrored(2 * k - 1) + 23.0 * line[2 * k] + 23.0 * line[2 * k + 1] + mirrored(2 * k + 2)) / 48.0;
   }
   return samples;
 }
@@ -98,9 +102,11 @@ Grid<double> downsample_along(const Grid<double>& image, int axis) {
   std::vector<double> line(static_cast<std::size_t>(image.size[axis]));
   for (at[other_1] = 0; at[other_1] < size[other_1]; ++at[other_1]) {
     for (at[other_2] = 0; at[other_2] < size[other_2]; ++at[other_2]) {
-      for (at[axis] = 0; at[axis] < image.size[axis]; ++at[axis]) line[at[axis]] = image.at(at[0], at[1], at[2]);
+      for (at[axis] = 0; at[axis] < image.size[axis]; ++at[axis])
+        line[at[axis]] = image.at(at[0], at[1], at[2]);
       const auto samples = sample_between_pairs(line);
-      for (at[axis] = 0; at[axis] < size[axis]; ++at[axis]) result.at(at[0], at[1], at[2]) = samples[at[axis]];
+      for (at[axis] = 0; at[axis] < size[axis]; ++at[axis])
+        result.at(at[0], at[1], at[2]) = samples[at[axis]];
     }
   }
   return result;
@@ -120,7 +126,8 @@ double sorted_percentile(const std::vector<T>& values, double percent) {
 }  // namespace
 
 template <class T>
-Grid<T> curvature_flow(Grid<T> image, const std::array<double, 3>& spacing, int num_iterations, double time_step) {
+Grid<T> curvature_flow(Grid<T> image, const std::array<double, 3>& spacing, int num_iterations,
+                       double time_step) {
   const auto& size = image.size;
   for (int iteration = 0; iteration < num_iterations; ++iteration) {
     const Grid<T> before = image;
@@ -151,7 +158,8 @@ Grid<T> centre_crop_or_pad(const Grid<T>& image, const std::array<std::int64_t, 
   }
   Grid<T> result(size);
   const auto overlap = [&](int axis) {
-    return std::pair{std::max<std::int64_t>(0, -shift[axis]), std::min(size[axis], image.size[axis] - shift[axis])};
+    return std::pair{std::max<std::int64_t>(0, -shift[axis]),
+                     std::min(size[axis], image.size[axis] - shift[axis])};
   };
   const auto [x_begin, x_end] = overlap(0);
   const auto [y_begin, y_end] = overlap(1);
@@ -194,7 +202,8 @@ Grid<T> downsample_image(const Grid<T>& image) {
   std::copy(image.values.begin(), image.values.end(), work.values.begin());
   for (int axis = 0; axis < 3; ++axis) work = downsample_along(work, axis);
   Grid<T> result(work.size);
-  std::transform(work.values.begin(), work.values.end(), result.values.begin(), [](double v) { return static_cast<T>(v); });
+  std::transform(work.values.begin(), work.values.end(), result.values.begin(),
+                 [](double v) { return static_cast<T>(v); });
   return result;
 }
 
@@ -203,7 +212,8 @@ Grid<std::uint8_t> downsample_labels(const Grid<std::uint8_t>& labels) {
   Grid<std::uint8_t> result({labels.size[0] / 2, labels.size[1] / 2, labels.size[2] / 2});
   for (std::int64_t x = 0; x < result.size[0]; ++x) {
     for (std::int64_t y = 0; y < result.size[1]; ++y) {
-      for (std::int64_t z = 0; z < result.size[2]; ++z) result.at(x, y, z) = labels.at(2 * x + 1, 2 * y + 1, 2 * z + 1);
+      for (std::int64_t z = 0; z < result.size[2]; ++z)
+        result.at(x, y, z) = labels.at(2 * x + 1, 2 * y + 1, 2 * z + 1);
     }
   }
   return result;
@@ -214,8 +224,10 @@ template Grid<double> curvature_flow(Grid<double>, const std::array<double, 3>&,
 template Grid<float> centre_crop_or_pad(const Grid<float>&, const std::array<std::int64_t, 3>&);
 template Grid<double> centre_crop_or_pad(const Grid<double>&, const std::array<std::int64_t, 3>&);
 template Grid<std::uint8_t> centre_crop_or_pad(const Grid<std::uint8_t>&, const std::array<std::int64_t, 3>&);
-template std::pair<double, double> masked_percentiles(const Grid<float>&, const Grid<std::uint8_t>&, double, double);
-template std::pair<double, double> masked_percentiles(const Grid<double>&, const Grid<std::uint8_t>&, double, double);
+template std::pair<double, double> masked_percentiles(const Grid<float>&, const Grid<std::uint8_t>&, double,
+                                                      double);
+template std::pair<double, double> masked_percentiles(const Grid<double>&, const Grid<std::uint8_t>&, double,
+                                                      double);
 template bool rescale_intensities(Grid<float>&, double, double);
 template bool rescale_intensities(Grid<double>&, double, double);
 template Grid<float> downsample_image(const Grid<float>&);

@@ -14,13 +14,16 @@ namespace gyrus {
 /// @param spacing  mm along x, y, z
 /// Reference: ITK CurvatureFlowImageFilter.
 template <class T>
-Grid<T> curvature_flow(Grid<T> image, const std::array<double, 3>& spacing, int num_iterations, double time_step);
+Grid<T> curvature_flow(Grid<T> image, const std::array<double, 3>& spacing, int num_iterations,
+                       double time_step);
 
-/// Crops or pads (with 0) to `size` about the centre: of an odd difference the larger half goes to the low end.
+/// Crops or pads (with 0) to `size` about the centre: of an odd difference the larger half goes to the low
+/// end.
 template <class T>
 Grid<T> centre_crop_or_pad(const Grid<T>& image, const std::array<std::int64_t, 3>& size);
 
-/// Percentiles (0..100, linear interpolation as numpy's) of the voxels where `mask` is not 0. @pre the mask is not empty
+/// Percentiles (0..100, linear interpolation as numpy's) of the voxels where `mask` is not 0. @pre the mask
+/// is not empty
 template <class T>
 std::pair<double, double> masked_percentiles(const Grid<T>& image, const Grid<std::uint8_t>& mask, double low,
                                              double high);
@@ -30,8 +33,8 @@ std::pair<double, double> masked_percentiles(const Grid<T>& image, const Grid<st
 template <class T>
 bool rescale_intensities(Grid<T>& image, double low, double high);
 
-/// Half as many voxels per axis, voxel k sampled at index 2k + 0.5 by cubic B-spline interpolation (recursive prefilter,
-/// mirror boundary, no smoothing before). @pre even sizes
+/// Half as many voxels per axis, voxel k sampled at index 2k + 0.5 by cubic B-spline interpolation (recursive
+/// prefilter, mirror boundary, no smoothing before). @pre even sizes
 template <class T>
 Grid<T> downsample_image(const Grid<T>& image);
 

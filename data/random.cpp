@@ -19,7 +19,8 @@ constexpr int num_feistel_rounds = 8;
 
 }  // namespace
 
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product_0 = std::uint64_t{multiplier_0} * counter[0];
     const std::uint64_t product_1 = std::uint64_t{multiplier_1} * counter[2];
@@ -54,9 +55,13 @@ std::uint64_t Random::next64() {
   return low | (std::uint64_t{next()} << 32);
 }
 
-double Random::uniform() { return static_cast<double>(next64() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next64() >> 11) * 0x1.0p-53;
+}
 
-double Random::uniform(double low, double high) { return low + (high - low) * uniform(); }
+double Random::uniform(double low, double high) {
+  return low + (high - low) * uniform();
+}
 
 double Random::normal() {
   if (has_spare_normal_) {
@@ -82,19 +87,21 @@ std::uint64_t Random::below(std::uint64_t bound) {
 std::uint64_t permuted(std::uint64_t index, std::uint64_t size, std::uint64_t seed, Stream stream,
                        std::uint64_t epoch) {
   require(index < size, "an index lies inside the permuted range");
-  // A balanced Feistel network permutes 0 .. 4^k-1; walking the cycle until it returns below `size` restricts the
-  // permutation to the range (at most 4 steps on average, since 4^k < 4 size).
+  // A balanced Feistel network permutes 0 .. 4^k-1; walking the cycle until it returns below `size` restricts
+  // the permutation to the range (at most 4 steps on average, since 4^k < 4 size).
   const int half_bits = std::max<int>(1, (std::bit_width(size - 1) + 1) / 2);
   const std::uint64_t half_mask = (std::uint64_t{1} << half_bits) - 1;
   const std::uint32_t tag = (static_cast<std::uint32_t>(stream) << 24) | static_cast<std::uint32_t>(epoch);
-  const std::array<std::uint32_t, 2> key{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
+  const std::array<std::uint32_t, 2> key{static_cast<std::uint32_t>(seed),
+                                         static_cast<std::uint32_t>(seed >> 32)};
   std::uint64_t value = index;
   do {
     std::uint64_t left = value >> half_bits;
     std::uint64_t right = value & half_mask;
     for (std::uint32_t round = 0; round < num_feistel_rounds; ++round) {
-      const auto words = philox4x32({static_cast<std::uint32_t>(right), static_cast<std::uint32_t>(right >> 32),
-                                     round | 0x80000000u, tag}, key);
+      const auto words = philox4x32({static_cast<std::uint32_t>(right),
+                                     static_cast<std::uint32_t>(right >> 32), round | 0x80000000u, tag},
+                                    key);
       const std::uint64_t mixed = (words[0] | (std::uint64_t{words[1]} << 32)) & half_mask;
       left = std::exchange(right, left ^ mixed);
     }

@@ -8,9 +8,11 @@ namespace gyrus {
 
 /// Philox 4x32-10: four random words from a counter and a key. No state.
 /// Reference: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key);
 
-/// What a random number is for. Numbers of two streams never coincide. The values are part of every result: append only.
+/// What a random number is for. Numbers of two streams never coincide. The values are part of every result:
+/// append only.
 enum class Stream : std::uint32_t {
   order = 0,
   slice = 1,
@@ -23,8 +25,9 @@ enum class Stream : std::uint32_t {
   validation_noise = 8,
 };
 
-/// A sequence of random numbers keyed by (seed, stream, epoch, index); every random choice of a run is made by one.
-/// Determinism: depends on the four keys alone, so results are equal for every number of ranks and after a resume.
+/// A sequence of random numbers keyed by (seed, stream, epoch, index); every random choice of a run is made
+/// by one. Determinism: depends on the four keys alone, so results are equal for every number of ranks and
+/// after a resume.
 /// @pre epoch < 2^24
 class Random {
  public:
@@ -32,9 +35,9 @@ class Random {
 
   std::uint32_t next();
   std::uint64_t next64();
-  double uniform();                         // [0, 1), 53 bits
-  double uniform(double low, double high);  // [low, high)
-  double normal();                          // mean 0, variance 1 (Box-Muller)
+  double uniform();                          // [0, 1), 53 bits
+  double uniform(double low, double high);   // [low, high)
+  double normal();                           // mean 0, variance 1 (Box-Muller)
   std::uint64_t below(std::uint64_t bound);  // 0 .. bound-1, without modulo bias; @pre bound > 0
 
  private:

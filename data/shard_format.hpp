@@ -20,7 +20,8 @@ inline constexpr const char* mask = "mask";      // uint8
 inline constexpr const char* lesion = "lesion";  // uint8
 inline constexpr const char* arrays[] = {image, mask, lesion};
 
-// "index/image" and so on: uint64 [slices, 3] = offset in the file, stored bytes, XXH3 digest of the stored bytes
+// "index/image" and so on: uint64 [slices, 3] = offset in the file, stored bytes, XXH3 digest of the stored
+// bytes
 inline constexpr const char* index_group = "index/";
 
 // fixed-length text [volumes]

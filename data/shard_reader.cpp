@@ -24,8 +24,8 @@ std::mutex hdf5_mutex;  // HDF5 has no thread safety of its own
 std::string read_fully(int descriptor, std::uint64_t offset, std::span<std::byte> buffer) {
   std::size_t done = 0;
   while (done < buffer.size()) {
-    const ssize_t got = ::pread(descriptor, buffer.data() + done, buffer.size() - done,
-                                static_cast<off_t>(offset + done));
+    const ssize_t got =
+        ::pread(descriptor, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return std::strerror(errno);
     if (got == 0) return "the file ends before it";
@@ -42,15 +42,18 @@ void check_format(const h5::File& file, const std::filesystem::path& path) {
   }
   const auto version = file.attribute<std::int64_t>("/", shard_format::version_attribute);
   if (version != shard_format::version) {
-    throw DataError(fmt::format("{} has shard format version {}, this program reads version {}: run `gyrus prepare` "
-                                "of this program again",
-                                path.string(), version, shard_format::version));
+    throw DataError(
+        fmt::format("{} has shard format version {}, this program reads version {}: run `gyrus prepare` "
+                    "of this program again",
+                    path.string(), version, shard_format::version));
   }
 }
 
 }  // namespace
 
-void ShardFileTraits::close(int descriptor) { ::close(descriptor); }
+void ShardFileTraits::close(int descriptor) {
+  ::close(descriptor);
+}
 
 ShardReader ShardReader::open(const std::filesystem::path& path) {
   const std::lock_guard lock(hdf5_mutex);
@@ -82,7 +85,8 @@ ShardReader ShardReader::open(const std::filesystem::path& path) {
       reader.index_[array].push_back(entry);
     }
   }
-  if (!sound) throw DataError(fmt::format("{} is damaged: its index does not fit its content", path.string()));
+  if (!sound)
+    throw DataError(fmt::format("{} is damaged: its index does not fit its content", path.string()));
   reader.height_ = shape[1];
   reader.width_ = shape[2];
   return reader;
@@ -96,12 +100,13 @@ void ShardReader::read_chunk(Array array, std::int64_t volume, std::int64_t slic
   stored.resize(entry.bytes);
   std::string problem = read_fully(descriptor_.get(), entry.offset, stored);
   if (problem.empty() && digest64(stored) != entry.digest) problem = "its digest is wrong";
-  if (problem.empty() && !decompress_chunk(stored, element_bytes, values)) problem = "it cannot be decompressed";
+  if (problem.empty() && !decompress_chunk(stored, element_bytes, values))
+    problem = "it cannot be decompressed";
   if (problem.empty()) return;
-  throw DataError(fmt::format("{}: {} of subject {}, slice {} is damaged: {}; run `gyrus prepare` again after deleting "
-                              "this file's folder",
-                              path_.string(), shard_format::arrays[static_cast<int>(array)], subjects_[volume], slice,
-                              problem));
+  throw DataError(fmt::format(
+      "{}: {} of subject {}, slice {} is damaged: {}; run `gyrus prepare` again after deleting "
+      "this file's folder",
+      path_.string(), shard_format::arrays[static_cast<int>(array)], subjects_[volume], slice, problem));
 }
 
 void ShardReader::read_image(std::int64_t volume, std::int64_t slice, float* values) const {
@@ -109,7 +114,8 @@ void ShardReader::read_image(std::int64_t volume, std::int64_t slice, float* val
              std::as_writable_bytes(std::span(values, static_cast<std::size_t>(height_ * width_))));
 }
 
-void ShardReader::read_labels(Array array, std::int64_t volume, std::int64_t slice, std::uint8_t* values) const {
+void ShardReader::read_labels(Array array, std::int64_t volume, std::int64_t slice,
+                              std::uint8_t* values) const {
   read_chunk(array, volume, slice, 1,
              std::as_writable_bytes(std::span(values, static_cast<std::size_t>(height_ * width_))));
 }

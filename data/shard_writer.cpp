@@ -7,8 +7,13 @@
 
 namespace gyrus {
 
-ShardWriter::ShardWriter(std::int64_t num_volumes, std::int64_t depth, std::int64_t height, std::int64_t width)
-    : num_volumes_(num_volumes), depth_(depth), height_(height), width_(width), file_(h5::File::create_in_memory()) {
+ShardWriter::ShardWriter(std::int64_t num_volumes, std::int64_t depth, std::int64_t height,
+                         std::int64_t width)
+    : num_volumes_(num_volumes),
+      depth_(depth),
+      height_(height),
+      width_(width),
+      file_(h5::File::create_in_memory()) {
   file_.write_attribute("/", shard_format::format_attribute, shard_format::name);
   file_.write_attribute("/", shard_format::version_attribute, shard_format::version);
   file_.write_attribute("/", shard_format::depth_attribute, depth);
@@ -19,7 +24,8 @@ ShardWriter::ShardWriter(std::int64_t num_volumes, std::int64_t depth, std::int6
 }
 
 void ShardWriter::add(const Volume& volume) {
-  require(volume.depth == depth_ && volume.height == height_ && volume.width == width_ && num_added_ < num_volumes_,
+  require(volume.depth == depth_ && volume.height == height_ && volume.width == width_ &&
+              num_added_ < num_volumes_,
           "a volume fits its shard");
   const auto pixels = static_cast<std::size_t>(height_ * width_);
   const std::span<const std::byte> values[] = {std::as_bytes(std::span(volume.image)),
@@ -30,7 +36,8 @@ void ShardWriter::add(const Volume& volume) {
     require(values[array].size() == pixels * depth_ * element_bytes, "a volume's arrays have its shape");
     for (std::int64_t slice = 0; slice < depth_; ++slice) {
       const std::size_t slice_bytes = pixels * element_bytes;
-      const auto stored = compress_chunk(values[array].subspan(slice * slice_bytes, slice_bytes), element_bytes);
+      const auto stored =
+          compress_chunk(values[array].subspan(slice * slice_bytes, slice_bytes), element_bytes);
       file_.write_slice_chunk(shard_format::arrays[array], num_added_ * depth_ + slice, stored);
       digests_[array].push_back(digest64(stored));
     }

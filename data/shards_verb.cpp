@@ -38,15 +38,16 @@ json summary_of_set(const Manifest& manifest, const std::string& set) {
       for (const auto count : volume.lesion_pixels) lesion += count;
     }
   }
-  return {{"set", set},
-          {"shards", shards},
-          {"volumes", volumes},
-          {"lesion_volumes", lesion_volumes},
-          {"slices", slices},
-          {"bytes", bytes},
-          {"bytes_per_slice", slices == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(slices)},
-          {"brain_share", pixels == 0 ? 0.0 : static_cast<double>(brain) / static_cast<double>(pixels)},
-          {"lesion_share_of_brain", brain == 0 ? 0.0 : static_cast<double>(lesion) / static_cast<double>(brain)}};
+  return {
+      {"set", set},
+      {"shards", shards},
+      {"volumes", volumes},
+      {"lesion_volumes", lesion_volumes},
+      {"slices", slices},
+      {"bytes", bytes},
+      {"bytes_per_slice", slices == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(slices)},
+      {"brain_share", pixels == 0 ? 0.0 : static_cast<double>(brain) / static_cast<double>(pixels)},
+      {"lesion_share_of_brain", brain == 0 ? 0.0 : static_cast<double>(lesion) / static_cast<double>(brain)}};
 }
 
 json summaries(const Manifest& manifest) {
@@ -64,8 +65,11 @@ int list_shards(const std::filesystem::path& root, bool as_json) {
   if (as_json) {
     json shards = json::array();
     for (const auto& shard : manifest.shards) {
-      shards.push_back({{"file", shard.file}, {"set", shard.set}, {"volumes", shard.volumes.size()},
-                        {"bytes", shard.bytes}, {"digest", to_hex(shard.digest)}});
+      shards.push_back({{"file", shard.file},
+                        {"set", shard.set},
+                        {"volumes", shard.volumes.size()},
+                        {"bytes", shard.bytes},
+                        {"digest", to_hex(shard.digest)}});
     }
     std::puts(shards.dump(1).c_str());
     return 0;
@@ -82,7 +86,9 @@ int show_statistics(const std::filesystem::path& root, bool as_json) {
   const auto manifest = Manifest::read(root);
   const auto sets = summaries(manifest);
   if (as_json) {
-    std::puts(json({{"name", manifest.name}, {"preparation", manifest.preparation}, {"folders", manifest.folders},
+    std::puts(json({{"name", manifest.name},
+                    {"preparation", manifest.preparation},
+                    {"folders", manifest.folders},
                     {"sets", sets}})
                   .dump(1)
                   .c_str());
@@ -90,14 +96,14 @@ int show_statistics(const std::filesystem::path& root, bool as_json) {
   }
   fmt::print("{} (shard format {})\n", manifest.name, shard_format::version);
   for (const auto& [name, value] : manifest.preparation) fmt::print("  {} = {}\n", name, value);
-  fmt::print("{:16} {:>8} {:>8} {:>8} {:>12} {:>12} {:>8} {:>8}\n", "set", "volumes", "lesions", "slices", "bytes",
-             "bytes/slice", "brain", "lesion");
+  fmt::print("{:16} {:>8} {:>8} {:>8} {:>12} {:>12} {:>8} {:>8}\n", "set", "volumes", "lesions", "slices",
+             "bytes", "bytes/slice", "brain", "lesion");
   for (const auto& set : sets) {
-    fmt::print("{:16} {:>8} {:>8} {:>8} {:>12} {:>12.0f} {:>7.1f}% {:>7.2f}%\n", set["set"].get<std::string>(),
-               set["volumes"].get<std::int64_t>(), set["lesion_volumes"].get<std::int64_t>(),
-               set["slices"].get<std::int64_t>(), set["bytes"].get<std::int64_t>(),
-               set["bytes_per_slice"].get<double>(), 100.0 * set["brain_share"].get<double>(),
-               100.0 * set["lesion_share_of_brain"].get<double>());
+    fmt::print("{:16} {:>8} {:>8} {:>8} {:>12} {:>12.0f} {:>7.1f}% {:>7.2f}%\n",
+               set["set"].get<std::string>(), set["volumes"].get<std::int64_t>(),
+               set["lesion_volumes"].get<std::int64_t>(), set["slices"].get<std::int64_t>(),
+               set["bytes"].get<std::int64_t>(), set["bytes_per_slice"].get<double>(),
+               100.0 * set["brain_share"].get<double>(), 100.0 * set["lesion_share_of_brain"].get<double>());
   }
   return 0;
 }
@@ -109,7 +115,8 @@ std::vector<std::string> problems_of(const std::filesystem::path& root, const Ma
     const std::string content = read_file(path);
     if (content.size() == entry.bytes && digest64(content) == entry.digest) return {};
     if (content.size() != entry.bytes) {
-      return {fmt::format("{}: has {} bytes, the manifest says {}", path.string(), content.size(), entry.bytes)};
+      return {
+          fmt::format("{}: has {} bytes, the manifest says {}", path.string(), content.size(), entry.bytes)};
     }
     auto problems = ShardReader::open(path).damaged_slices();
     if (problems.empty()) problems.push_back(fmt::format("{}: is damaged outside its slices", path.string()));
@@ -132,7 +139,10 @@ int verify(const std::filesystem::path& path, bool as_json) {
     problems = ShardReader::open(path).damaged_slices();
   }
   if (as_json) {
-    std::puts(json({{"path", path.string()}, {"shards", num_shards}, {"valid", problems.empty()}, {"problems", problems}})
+    std::puts(json({{"path", path.string()},
+                    {"shards", num_shards},
+                    {"valid", problems.empty()},
+                    {"problems", problems}})
                   .dump(1)
                   .c_str());
   } else {
@@ -146,10 +156,13 @@ int verify(const std::filesystem::path& path, bool as_json) {
 }  // namespace
 
 int shards_verb(const std::vector<std::string>& arguments) {
-  CLI::App app("Looks at prepared shards: ls lists them, stat sums them up, verify reads every byte.", "gyrus shards");
+  CLI::App app("Looks at prepared shards: ls lists them, stat sums them up, verify reads every byte.",
+               "gyrus shards");
   std::string action, path;
   bool as_json = false;
-  app.add_option("action", action, "ls, verify or stat")->required()->check(CLI::IsMember({"ls", "verify", "stat"}));
+  app.add_option("action", action, "ls, verify or stat")
+      ->required()
+      ->check(CLI::IsMember({"ls", "verify", "stat"}));
   app.add_option("path", path, "folder of a prepared data set; verify also takes one shard")->required();
   app.add_flag("--json", as_json, "print JSON");
   if (!parse_arguments(app, arguments)) return 0;

@@ -55,8 +55,8 @@ Table Table::read(const std::filesystem::path& path) {
     auto fields = take_record(text, line);
     if (fields.size() == 1 && fields[0].empty()) continue;
     if (fields.size() != table.columns_.size()) {
-      throw DataError(fmt::format("table {} line {} has {} fields, its header has {}", table.name_, first_line,
-                                  fields.size(), table.columns_.size()));
+      throw DataError(fmt::format("table {} line {} has {} fields, its header has {}", table.name_,
+                                  first_line, fields.size(), table.columns_.size()));
     }
     table.rows_.push_back(std::move(fields));
     table.lines_.push_back(first_line);
@@ -69,11 +69,12 @@ void Table::check_columns(const std::vector<std::string>& columns, const std::st
   std::vector<std::string> missing;
   for (const auto& column : columns) {
     const bool known = std::find(columns_.begin(), columns_.end(), column) != columns_.end();
-    if (!known && std::find(missing.begin(), missing.end(), column) == missing.end()) missing.push_back(column);
+    if (!known && std::find(missing.begin(), missing.end(), column) == missing.end())
+      missing.push_back(column);
   }
   if (missing.empty()) return;
-  throw DataError(fmt::format("table {} lacks the columns {} that {} needs; it has: {}", name_, fmt::join(missing, ", "),
-                              wanted_by, fmt::join(columns_, ", ")));
+  throw DataError(fmt::format("table {} lacks the columns {} that {} needs; it has: {}", name_,
+                              fmt::join(missing, ", "), wanted_by, fmt::join(columns_, ", ")));
 }
 
 const std::string& Table::value(std::size_t row, const std::string& column) const {
@@ -86,7 +87,8 @@ std::vector<std::string> columns_of_pattern(const std::string& pattern) {
   std::vector<std::string> columns;
   for (std::size_t open = pattern.find('{'); open != std::string::npos; open = pattern.find('{', open + 1)) {
     const std::size_t close = pattern.find('}', open);
-    if (close == std::string::npos) throw ConfigError(fmt::format("'{}' has a brace that is not closed", pattern));
+    if (close == std::string::npos)
+      throw ConfigError(fmt::format("'{}' has a brace that is not closed", pattern));
     columns.push_back(pattern.substr(open + 1, close - open - 1));
   }
   return columns;

@@ -19,11 +19,13 @@ Augmentation augmentation_of(const h5::File& file, const std::string& group) {
   }
   if (file.has(group + "/std_mm")) {
     const auto std_mm = file.read<double>(group + "/std_mm");
-    augmentation.blur_std = {std_mm[0] / fixture_spacing, std_mm[1] / fixture_spacing, std_mm[2] / fixture_spacing};
+    augmentation.blur_std = {std_mm[0] / fixture_spacing, std_mm[1] / fixture_spacing,
+                             std_mm[2] / fixture_spacing};
   }
   if (file.has(group + "/ghosts")) {
     augmentation.ghosting = Ghosting{.num_ghosts = static_cast<std::int64_t>(number("ghosts")),
-                                     .axis = static_cast<std::int64_t>(number("axis")), .strength = number("strength")};
+                                     .axis = static_cast<std::int64_t>(number("axis")),
+                                     .strength = number("strength")};
   }
   return augmentation;
 }

@@ -18,7 +18,9 @@ using testing::HasSubstr;
 
 TEST(Table, QuotedFieldsCarriageReturnsAndByteOrderMarksAreUnderstood) {
   const Scratch scratch;
-  write_text(scratch / "t.csv", "\xEF\xBB\xBFname,\"SEX (1=m, 2=f)\",note\r\nA,1,\"said \"\"yes\"\"\"\r\n\r\nB,2,\"two\nlines\"\n");
+  write_text(
+      scratch / "t.csv",
+      "\xEF\xBB\xBFname,\"SEX (1=m, 2=f)\",note\r\nA,1,\"said \"\"yes\"\"\"\r\n\r\nB,2,\"two\nlines\"\n");
   const auto table = Table::read(scratch / "t.csv");
   ASSERT_EQ(table.num_rows(), 2u);
   EXPECT_EQ(table.value(0, "SEX (1=m, 2=f)"), "1");
@@ -31,7 +33,8 @@ TEST(Table, QuotedFieldsCarriageReturnsAndByteOrderMarksAreUnderstood) {
 TEST(Table, ARowOfAnotherLengthIsNamedByItsLine) {
   const Scratch scratch;
   write_text(scratch / "t.csv", "a,b\n1,2\n3\n");
-  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }), HasSubstr("line 3 has 1 fields, its header has 2"));
+  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
+              HasSubstr("line 3 has 1 fields, its header has 2"));
 }
 
 TEST(Table, AMissingOrEmptyTableIsRefused) {
@@ -95,7 +98,9 @@ TEST_F(Cohort, SetsComeOneAfterTheOtherWithAgesWhereTheyAreKnown) {
 TEST_F(Cohort, EveryMissingColumnIsNamed) {
   source().image = "{volume}";
   source().lesion = "{lesion}";
-  EXPECT_THAT(listing_error(), HasSubstr("lacks the columns volume, lesion that data.source.made needs; it has: subject, split"));
+  EXPECT_THAT(
+      listing_error(),
+      HasSubstr("lacks the columns volume, lesion that data.source.made needs; it has: subject, split"));
   source().image = source().lesion = "x";
   source().age_table = "ages.csv";
   source().age_column = "Years";
@@ -227,7 +232,8 @@ TEST(DataOptions, OptionsThatDoNotFitTogetherAreConfigurationErrors) {
   };
   EXPECT_EQ(error_with([](auto&) {}), "");
   EXPECT_THAT(error_with([](auto& o) { o.image_size = {48, 48}; }), HasSubstr("data.image_size is [48, 48]"));
-  EXPECT_THAT(error_with([](auto& o) { o.downsample = 3; }), HasSubstr("data.downsample is 3: give 1, 2 or 4"));
+  EXPECT_THAT(error_with([](auto& o) { o.downsample = 3; }),
+              HasSubstr("data.downsample is 3: give 1, 2 or 4"));
   EXPECT_THAT(error_with([](auto& o) { o.percentiles = {99, 1}; }), HasSubstr("data.percentiles is [99"));
   EXPECT_THAT(error_with([](auto& o) { o.root = ""; }), HasSubstr("data.root is empty"));
   EXPECT_THAT(error_with([](auto& o) { o.kind = "nifti"; }), HasSubstr("data.sources is empty"));
@@ -237,13 +243,26 @@ TEST(DataOptions, OptionsThatDoNotFitTogetherAreConfigurationErrors) {
     o.source["a"].folder = "f";
   };
   EXPECT_THAT(error_with(with_source), HasSubstr("data.source.a.image is empty"));
-  EXPECT_THAT(error_with([&](auto& o) { with_source(o); o.source["a"].folder = ""; }), HasSubstr("data.source.a.folder is empty"));
-  EXPECT_THAT(error_with([&](auto& o) { with_source(o); o.source["a"].image = "i"; }), HasSubstr("give either table or subjects"));
-  EXPECT_THAT(error_with([&](auto& o) { with_source(o); o.sources = {"a", "a"}; }), HasSubstr("names a source twice"));
+  EXPECT_THAT(error_with([&](auto& o) {
+                with_source(o);
+                o.source["a"].folder = "";
+              }),
+              HasSubstr("data.source.a.folder is empty"));
+  EXPECT_THAT(error_with([&](auto& o) {
+                with_source(o);
+                o.source["a"].image = "i";
+              }),
+              HasSubstr("give either table or subjects"));
+  EXPECT_THAT(error_with([&](auto& o) {
+                with_source(o);
+                o.sources = {"a", "a"};
+              }),
+              HasSubstr("names a source twice"));
 }
 
 TEST(Table, AnOpenBraceInAPatternIsAConfigurationError) {
-  EXPECT_THAT(error_of<ConfigError>([] { columns_of_pattern("{subject"); }), HasSubstr("a brace that is not closed"));
+  EXPECT_THAT(error_of<ConfigError>([] { columns_of_pattern("{subject"); }),
+              HasSubstr("a brace that is not closed"));
 }
 
 }  // namespace

@@ -21,10 +21,14 @@ const AugmentOptions every_augmentation{.gamma = 0.7, .bias_field = 0.7, .blur =
 
 class LoaderTest : public test::Prepared {
  protected:
-  std::unique_ptr<Loader> loader(std::int64_t threads, std::int64_t prefetch, const AugmentOptions& augment = {}) {
-    return std::make_unique<Loader>(dataset_, "train", SampleOrder(*dataset_, "train", "slice", 0.0, 3), augment, 3, threads, prefetch);
+  std::unique_ptr<Loader> loader(std::int64_t threads, std::int64_t prefetch,
+                                 const AugmentOptions& augment = {}) {
+    return std::make_unique<Loader>(dataset_, "train", SampleOrder(*dataset_, "train", "slice", 0.0, 3),
+                                    augment, 3, threads, prefetch);
   }
-  static std::pair<std::uint64_t, std::uint64_t> four_per_step(std::uint64_t step) { return {4 * step, 4 * step + 4}; }
+  static std::pair<std::uint64_t, std::uint64_t> four_per_step(std::uint64_t step) {
+    return {4 * step, 4 * step + 4};
+  }
 
   std::shared_ptr<const Dataset> dataset_ = std::make_shared<const Dataset>(Dataset::open(root()));
 };
@@ -73,14 +77,17 @@ TEST_F(LoaderTest, AugmentationChangesImagesAndDiffersBetweenEpochs) {
   EXPECT_EQ(before.masks, after.masks);
   int changed = 0;
   for (std::size_t i = 0; i < 70; ++i) {
-    changed += !std::equal(before.images.begin() + 360 * i, before.images.begin() + 360 * (i + 1), after.images.begin() + 360 * i);
+    changed += !std::equal(before.images.begin() + 360 * i, before.images.begin() + 360 * (i + 1),
+                           after.images.begin() + 360 * i);
   }
   EXPECT_GT(changed, 60);
 }
 
 TEST_F(LoaderTest, EmptyRangesGiveEmptyBatches) {
   const auto under_test = loader(1, 2);
-  under_test->start(0, 3, [](std::uint64_t step) { return std::pair<std::uint64_t, std::uint64_t>{step, step == 1 ? step : step + 1}; });
+  under_test->start(0, 3, [](std::uint64_t step) {
+    return std::pair<std::uint64_t, std::uint64_t>{step, step == 1 ? step : step + 1};
+  });
   EXPECT_EQ(under_test->next().samples.size(), 1u);
   EXPECT_EQ(under_test->next().samples.size(), 0u);
   EXPECT_EQ(under_test->next().samples.size(), 1u);

@@ -96,7 +96,8 @@ std::string error_for(const NiftiFile& file, const std::string& name = "a.nii") 
 }
 
 TEST(Nifti, AMissingFileIsNamed) {
-  EXPECT_EQ(error_of<DataError>([] { read_nifti("/no/such/brain.nii"); }), "/no/such/brain.nii does not exist");
+  EXPECT_EQ(error_of<DataError>([] { read_nifti("/no/such/brain.nii"); }),
+            "/no/such/brain.nii does not exist");
 }
 
 TEST(Nifti, AFileOfAnotherKindIsRefused) {
@@ -106,7 +107,8 @@ TEST(Nifti, AFileOfAnotherKindIsRefused) {
     EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / name); }), HasSubstr("is not a NIfTI file"));
   }
   test::write_text(scratch / "empty.nii", "");
-  EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "empty.nii"); }), HasSubstr("is not a NIfTI file"));
+  EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "empty.nii"); }),
+              HasSubstr("is not a NIfTI file"));
 }
 
 TEST(Nifti, ATruncatedFileIsRefusedAtEveryLength) {
@@ -118,7 +120,8 @@ TEST(Nifti, ATruncatedFileIsRefusedAtEveryLength) {
     EXPECT_NE(error_of<DataError>([&] { read_nifti(scratch / "cut.nii"); }), "") << length;
   }
   test::write_text(scratch / "cut.nii", whole.substr(0, whole.size() - 1));
-  EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "cut.nii"); }), HasSubstr("is truncated: 95 of 96 bytes"));
+  EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "cut.nii"); }),
+              HasSubstr("is truncated: 95 of 96 bytes"));
 }
 
 TEST(Nifti, ATruncatedOrDamagedCompressedFileIsRefused) {
@@ -155,7 +158,8 @@ TEST(Nifti, NanAndInfinityAreNamedWithTheirVoxel) {
 TEST(Nifti, ASeriesOfVolumesIsRefusedWithItsShape) {
   auto file = numbered_file();
   file.shape = {4, 3, 1, 2};
-  EXPECT_THAT(error_for(file), HasSubstr("has shape 4x3x1x2; one three-dimensional volume per file is wanted"));
+  EXPECT_THAT(error_for(file),
+              HasSubstr("has shape 4x3x1x2; one three-dimensional volume per file is wanted"));
   file.shape = {4, 3, 2, 1};  // a fourth axis of one is a volume
   EXPECT_EQ(error_for(file), "");
 }

@@ -61,7 +61,8 @@ TEST_F(Order, RangesOfAnyNumberOfRanksTileTheSameSequence) {
     for (std::uint64_t step = 0; step < num_steps; ++step) {
       std::uint64_t expected = step * batch;
       for (std::uint64_t rank = 0; rank < world_size; ++rank) {
-        for (auto i = step * batch + rank * batch / world_size; i < step * batch + (rank + 1) * batch / world_size; ++i) {
+        for (auto i = step * batch + rank * batch / world_size;
+             i < step * batch + (rank + 1) * batch / world_size; ++i) {
           EXPECT_EQ(samples_of_rank.at(i).id, samples.at(expected++).id);
         }
       }
@@ -72,7 +73,8 @@ TEST_F(Order, RangesOfAnyNumberOfRanksTileTheSameSequence) {
 
 TEST_F(Order, DependsOnTheSeed) {
   int equal = 0;
-  for (std::uint64_t i = 0; i < 70; ++i) equal += order("slice", 0.0, 3).at(i).id == order("slice", 0.0, 4).at(i).id;
+  for (std::uint64_t i = 0; i < 70; ++i)
+    equal += order("slice", 0.0, 3).at(i).id == order("slice", 0.0, 4).at(i).id;
   EXPECT_LT(equal, 20);
 }
 
@@ -86,16 +88,19 @@ TEST_F(Order, SlicesWithLittleBrainAreLeftOut) {
   largest = *shares.rbegin();
   const double median = *std::next(shares.begin(), 17);
   const auto samples = order("all_slices", median);
-  EXPECT_EQ(samples.samples_per_epoch(), static_cast<std::uint64_t>(std::distance(shares.lower_bound(median), shares.end())));
+  EXPECT_EQ(samples.samples_per_epoch(),
+            static_cast<std::uint64_t>(std::distance(shares.lower_bound(median), shares.end())));
   for (std::uint64_t i = 0; i < samples.samples_per_epoch(); ++i) {
     const auto sample = samples.at(i);
     EXPECT_GE(static_cast<double>(volumes[sample.volume].brain_pixels[sample.slice]) / 360.0, median);
   }
-  EXPECT_THAT(error_of<DataError>([&] { order("slice", largest + 0.01); }), HasSubstr("no slice of set train has a brain share"));
+  EXPECT_THAT(error_of<DataError>([&] { order("slice", largest + 0.01); }),
+              HasSubstr("no slice of set train has a brain share"));
 }
 
 TEST_F(Order, AnUnknownPolicyIsAConfigurationError) {
-  EXPECT_THAT(error_of<ConfigError>([&] { order("random"); }), HasSubstr("data.slice_policy is 'random'; it is one of: slice"));
+  EXPECT_THAT(error_of<ConfigError>([&] { order("random"); }),
+              HasSubstr("data.slice_policy is 'random'; it is one of: slice"));
 }
 
 }  // namespace

@@ -45,9 +45,12 @@ class ParityCase {
     }
     const std::string metric = file_.text_attribute(name, "metric");
     ASSERT_TRUE(metric == "abs_max" || metric == "rel_max" || metric == "rel_each") << metric;
-    const double error = metric == "abs_max" ? difference : metric == "rel_max" ? difference / largest : relative;
+    const double error = metric == "abs_max"   ? difference
+                         : metric == "rel_max" ? difference / largest
+                                               : relative;
     const double allowed = file_.attribute<double>(name, tolerance);
-    std::printf("parity %-34s %-8s observed %.2e %s %.0e\n", name.c_str(), metric.c_str(), error, tolerance.c_str(), allowed);
+    std::printf("parity %-34s %-8s observed %.2e %s %.0e\n", name.c_str(), metric.c_str(), error,
+                tolerance.c_str(), allowed);
     EXPECT_LE(error, allowed) << name;
   }
 
@@ -57,6 +60,6 @@ class ParityCase {
 
 }  // namespace gyrus::test
 
-#define GYRUS_SKIP_WITHOUT_PARITY(name)                  \
-  if (!gyrus::test::ParityCase::available(name)) GTEST_SKIP() \
-      << "skipped: no data at " << gyrus::test::ParityCase::path_of(name).string()
+#define GYRUS_SKIP_WITHOUT_PARITY(name)          \
+  if (!gyrus::test::ParityCase::available(name)) \
+  GTEST_SKIP() << "skipped: no data at " << gyrus::test::ParityCase::path_of(name).string()

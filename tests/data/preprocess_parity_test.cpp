@@ -9,8 +9,12 @@ namespace {
 
 using test::ParityCase;
 
-const char* tolerance_name(float) { return "tolerance"; }
-const char* tolerance_name(double) { return "tolerance_f64"; }
+const char* tolerance_name(float) {
+  return "tolerance";
+}
+const char* tolerance_name(double) {
+  return "tolerance_f64";
+}
 
 template <class T>
 class PreprocessParity : public testing::Test {
@@ -36,7 +40,8 @@ TYPED_TEST(PreprocessParity, EveryStageAgreesWithTheReference) {
   const auto smoothed = parity.grid<double>("stage/curvature_flow");  // moved as they are: exact in any type
   parity.expect("stage/crop_pad", centre_crop_or_pad(smoothed, this->target(parity)).values, tolerance);
   parity.expect("stage/crop_pad_mask",
-                centre_crop_or_pad(parity.grid<std::uint8_t>("mask"), this->target(parity)).values, tolerance);
+                centre_crop_or_pad(parity.grid<std::uint8_t>("mask"), this->target(parity)).values,
+                tolerance);
 
   auto cropped = parity.grid<TypeParam>("stage/crop_pad");
   const auto mask = parity.grid<std::uint8_t>("stage/crop_pad_mask");
@@ -45,7 +50,8 @@ TYPED_TEST(PreprocessParity, EveryStageAgreesWithTheReference) {
   ASSERT_TRUE(rescale_intensities(cropped, low, high));
   parity.expect("stage/rescaled", cropped.values, tolerance);
 
-  parity.expect("stage/downsampled", downsample_image(parity.grid<TypeParam>("stage/rescaled")).values, tolerance);
+  parity.expect("stage/downsampled", downsample_image(parity.grid<TypeParam>("stage/rescaled")).values,
+                tolerance);
   parity.expect("stage/downsampled_mask", downsample_labels(mask).values, tolerance);
 }
 
@@ -70,7 +76,8 @@ TYPED_TEST(PreprocessParity, CurvatureFlowUsesTheVoxelSize) {
   Grid<TypeParam> block({size[0], size[1], size[2]});
   for (std::int64_t x = 0; x < size[0]; ++x) {
     for (std::int64_t y = 0; y < size[1]; ++y) {
-      for (std::int64_t z = 0; z < size[2]; ++z) block.at(x, y, z) = input.at(origin[0] + x, origin[1] + y, origin[2] + z);
+      for (std::int64_t z = 0; z < size[2]; ++z)
+        block.at(x, y, z) = input.at(origin[0] + x, origin[1] + y, origin[2] + z);
     }
   }
   const auto result = curvature_flow(std::move(block), {spacing[0], spacing[1], spacing[2]}, 3, 0.125);

@@ -24,8 +24,18 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 Volume made_volume(const std::string& subject, float offset) {
-  Volume volume{.id = subject + "-scan", .subject = subject, .set = "train", .depth = 3, .height = 8, .width = 6,
-                .image = {}, .mask = {}, .lesion = {}, .age = 40.0, .label = 0, .spacing = {1, 1, 1}};
+  Volume volume{.id = subject + "-scan",
+                .subject = subject,
+                .set = "train",
+                .depth = 3,
+                .height = 8,
+                .width = 6,
+                .image = {},
+                .mask = {},
+                .lesion = {},
+                .age = 40.0,
+                .label = 0,
+                .spacing = {1, 1, 1}};
   for (int i = 0; i < 3 * 8 * 6; ++i) {
     volume.image.push_back(offset + 0.37f * static_cast<float>(i % 11));
     volume.mask.push_back(i % 3 != 0);
@@ -100,8 +110,9 @@ TEST_F(Shard, AFlippedBitInAnyByteOfAChunkIsFoundAndNamed) {
         test::write_text(scratch_ / "damaged.h5", damaged);
         const auto problems = ShardReader::open(scratch_ / "damaged.h5").damaged_slices();
         ASSERT_EQ(problems.size(), 1u);
-        EXPECT_THAT(problems[0], HasSubstr(fmt::format("{} of subject {}, slice {} is damaged: its digest is wrong", array,
-                                                       slice < 3 ? "sub-1" : "sub-2", slice % 3)));
+        EXPECT_THAT(problems[0],
+                    HasSubstr(fmt::format("{} of subject {}, slice {} is damaged: its digest is wrong", array,
+                                          slice < 3 ? "sub-1" : "sub-2", slice % 3)));
         ++num_flips;
       }
     }
@@ -138,7 +149,8 @@ TEST_F(Shard, ForeignAndMissingFilesAreRefusedWithTheReason) {
   auto foreign = h5::File::create_in_memory();
   foreign.write<float>("data", {2}, std::vector<float>{1, 2});
   const auto bytes = foreign.image();
-  test::write_text(scratch_ / "foreign.h5", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  test::write_text(scratch_ / "foreign.h5",
+                   std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   EXPECT_THAT(opening_error(scratch_ / "foreign.h5"), HasSubstr("is an HDF5 file but not a Gyrus shard"));
   EXPECT_THAT(opening_error(scratch_ / "none.h5"), HasSubstr("does not exist"));
 }
@@ -148,8 +160,10 @@ TEST_F(Shard, AnotherFormatVersionIsRefusedWithBothVersions) {
   file.write_attribute("/", shard_format::format_attribute, shard_format::name);
   file.write_attribute("/", shard_format::version_attribute, 7);
   const auto bytes = file.image();
-  test::write_text(scratch_ / "new.h5", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  EXPECT_THAT(opening_error(scratch_ / "new.h5"), HasSubstr("has shard format version 7, this program reads version 1"));
+  test::write_text(scratch_ / "new.h5",
+                   std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  EXPECT_THAT(opening_error(scratch_ / "new.h5"),
+              HasSubstr("has shard format version 7, this program reads version 1"));
 }
 
 TEST_F(Shard, AReadOnlyPlaceIsADataErrorAndLeavesNothing) {
@@ -209,7 +223,8 @@ TEST_F(PreparedDataset, HasTheSetsVolumesAndSlicesOfTheCohort) {
 TEST_F(PreparedDataset, AnUnknownSetIsAConfigurationErrorThatNamesTheSets) {
   const auto dataset = Dataset::open(root());
   EXPECT_FALSE(dataset.has_set("vall"));
-  EXPECT_THAT(error_of<ConfigError>([&] { dataset.volumes("vall"); }), HasSubstr("has no set 'vall'; it has: train, val, test"));
+  EXPECT_THAT(error_of<ConfigError>([&] { dataset.volumes("vall"); }),
+              HasSubstr("has no set 'vall'; it has: train, val, test"));
 }
 
 TEST_F(PreparedDataset, OtherOptionsThanThePreparedOnesAreAConfigurationError) {
@@ -226,7 +241,8 @@ TEST_F(PreparedDataset, MissingAndEmptyFoldersSayWhatToDo) {
   EXPECT_THAT(error_of<DataError>([] { Dataset::open(std::filesystem::path("/no/such/folder")); }),
               HasSubstr("is not a folder: make it with `gyrus prepare`"));
   const Scratch empty;
-  EXPECT_THAT(error_of<DataError>([&] { Dataset::open(empty.path()); }), HasSubstr("the folder is empty; run `gyrus prepare`"));
+  EXPECT_THAT(error_of<DataError>([&] { Dataset::open(empty.path()); }),
+              HasSubstr("the folder is empty; run `gyrus prepare`"));
   std::filesystem::remove(root() / "manifest.json");
   EXPECT_THAT(opening_error(), HasSubstr("its preparation was not completed; run `gyrus prepare`"));
 }
@@ -239,7 +255,8 @@ TEST_F(PreparedDataset, AMissingShardIsNamed) {
 TEST_F(PreparedDataset, ATruncatedShardIsNamedWithItsSizes) {
   const std::string whole = read_file(root() / "val-00000.h5");
   test::write_text(root() / "val-00000.h5", whole.substr(0, 3000));
-  EXPECT_THAT(opening_error(), HasSubstr(fmt::format("val-00000.h5 is truncated: 3000 of {} bytes", whole.size())));
+  EXPECT_THAT(opening_error(),
+              HasSubstr(fmt::format("val-00000.h5 is truncated: 3000 of {} bytes", whole.size())));
 }
 
 TEST_F(PreparedDataset, AnotherShardUnderTheSameNameIsRefused) {

@@ -15,7 +15,11 @@ void NiftiFile::write(const std::filesystem::path& path) const {
   std::fill(header.dim + 1, header.dim + 8, short{1});
   std::copy(shape.begin(), shape.end(), header.dim + 1);
   header.datatype = datatype;
-  header.bitpix = datatype == 16 || datatype == 8 ? 32 : datatype == 64 ? 64 : datatype == 4 ? 16 : datatype == 128 ? 24 : 8;
+  header.bitpix = datatype == 16 || datatype == 8 ? 32
+                  : datatype == 64                ? 64
+                  : datatype == 4                 ? 16
+                  : datatype == 128               ? 24
+                                                  : 8;
   header.pixdim[0] = 1;
   std::copy(spacing.begin(), spacing.end(), header.pixdim + 1);
   header.vox_offset = 352;

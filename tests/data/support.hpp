@@ -79,7 +79,7 @@ struct NiftiFile {
   float slope = 0.0f, intercept = 0.0f;
   std::int16_t sform_code = 1;
   std::vector<float> affine = {-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0};  // LPS axes
-  std::string voxels;                                                   // raw bytes
+  std::string voxels;                                                  // raw bytes
 
   template <class T>
   void set_voxels(const std::vector<T>& values) {

@@ -1,0 +1,153 @@
+#include "data/augment.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+#include <set>
+#include <vector>
+
+namespace gyrus {
+namespace {
+
+constexpr std::array<double, 3> spacing = {2, 2, 2};
+const AugmentOptions published{.gamma = 0.5, .bias_field = 0.25, .blur = 0.25, .ghosting = 0.5};
+
+/// A volume of odd sizes with values that no symmetry hides.
+struct OddVolume {
+  SliceShape shape{.depth = 7, .height = 9, .width = 5};
+  std::vector<double> values;  // [z][x][y]
+
+  OddVolume() {
+    for (int i = 0; i < 7 * 9 * 5; ++i) values.push_back(0.5 + 0.5 * std::sin(1.7 * i) * std::cos(0.31 * i));
+  }
+  double at(std::int64_t z, std::int64_t x, std::int64_t y) const { return values[(z * 9 + x) * 5 + y]; }
+  std::vector<float> augmented(const Augmentation& augmentation, std::int64_t slice) const {
+    std::vector<float> result(45);
+    augment_slice(
+        augmentation, shape, slice,
+        [&](std::int64_t z, float* out) { std::copy_n(values.begin() + 45 * z, 45, out); }, result.data());
+    return result;
+  }
+};
+
+TEST(Augment, WithoutOperationsASliceStaysAsItIs) {
+  const OddVolume volume;
+  const auto slice = volume.augmented({}, 3);
+  for (int i = 0; i < 45; ++i) EXPECT_EQ(slice[i], static_cast<float>(volume.values[3 * 45 + i]));
+}
+
+/// Ghosting by the definition, with a discrete Fourier transform of the line through one voxel.
+double ghosted(const std::vector<double>& line, std::int64_t position, const Ghosting& ghosting) {
+  const auto n = static_cast<std::int64_t>(line.size());
+  double result = 0.0;
+  for (std::int64_t plane = 0; plane < n; ++plane) {
+    const auto frequency = static_cast<double>(plane - n / 2);
+    double real = 0.0, imaginary = 0.0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double angle =
+          -2.0 * std::numbers::pi * frequency * static_cast<double>(i) / static_cast<double>(n);
+      real += line[i] * std::cos(angle);
+      imaginary += line[i] * std::sin(angle);
+    }
+    const double weight = plane % ghosting.num_ghosts == 0 && plane != n / 2 ? 1.0 - ghosting.strength : 1.0;
+    const double angle =
+        2.0 * std::numbers::pi * frequency * static_cast<double>(position) / static_cast<double>(n);
+    result += weight * (real * std::cos(angle) - imaginary * std::sin(angle)) / static_cast<double>(n);
+  }
+  return result;
+}
+
+TEST(Augment, GhostingFollowsItsDefinitionAlongEveryAxisOfOddSizes) {
+  const OddVolume volume;
+  for (std::int64_t axis = 0; axis < 3; ++axis) {
+    Augmentation augmentation;
+    augmentation.ghosting = Ghosting{.num_ghosts = 4, .axis = axis, .strength = 0.7};
+    for (std::int64_t z = 0; z < 7; ++z) {
+      const auto slice = volume.augmented(augmentation, z);
+      for (std::int64_t x = 0; x < 9; ++x) {
+        for (std::int64_t y = 0; y < 5; ++y) {
+          std::vector<double> line;
+          const std::int64_t length = axis == 0 ? 9 : axis == 1 ? 5 : 7;
+          for (std::int64_t i = 0; i < length; ++i) {
+            line.push_back(axis == 0   ? volume.at(z, i, y)
+                           : axis == 1 ? volume.at(z, x, i)
+                                       : volume.at(i, x, y));
+          }
+          const std::int64_t position = axis == 0 ? x : axis == 1 ? y : z;
+          EXPECT_NEAR(slice[x * 5 + y], ghosted(line, position, *augmentation.ghosting), 1e-6);
+        }
+      }
+    }
+  }
+}
+
+TEST(Augment, BlurAlongZReadsAtMostFourNeighboursOnEachSide) {
+  Augmentation augmentation;
+  augmentation.blur_std = {0.3, 0.3, 1.0};
+  std::set<std::int64_t> read;
+  std::vector<float> out(45);
+  augment_slice(
+      augmentation, {.depth = 40, .height = 9, .width = 5}, 20,
+      [&](std::int64_t z, float* values) {
+        read.insert(z);
+        std::fill_n(values, 45, 1.0f);
+      },
+      out.data());
+  EXPECT_EQ(read.size(), 9u);
+  EXPECT_EQ(*read.begin(), 16);
+  for (const float value : out) EXPECT_NEAR(value, 1.0f, 1e-6);  // weights add up to one
+}
+
+TEST(Augment, DrawsDependOnSeedEpochAndVolumeAlone) {
+  const AugmentOptions all{.gamma = 1, .bias_field = 1, .blur = 1, .ghosting = 1};
+  const auto drawn = draw_augmentation(all, 1, 2, 3, spacing);
+  EXPECT_EQ(*drawn.gamma, *draw_augmentation(all, 1, 2, 3, spacing).gamma);
+  EXPECT_NE(*drawn.gamma, *draw_augmentation(all, 1, 2, 4, spacing).gamma);
+  EXPECT_NE(*drawn.gamma, *draw_augmentation(all, 1, 3, 3, spacing).gamma);
+  EXPECT_NE(*drawn.gamma, *draw_augmentation(all, 2, 2, 3, spacing).gamma);
+}
+
+TEST(Augment, TheProbabilityOfOneOperationDoesNotChangeAnother) {
+  const AugmentOptions with{.gamma = 1, .bias_field = 1, .blur = 1, .ghosting = 1};
+  const AugmentOptions without{.gamma = 0, .bias_field = 0, .blur = 1, .ghosting = 1};
+  const auto a = draw_augmentation(with, 1, 2, 3, spacing), b = draw_augmentation(without, 1, 2, 3, spacing);
+  EXPECT_FALSE(b.gamma);
+  EXPECT_FALSE(b.bias_coefficients);
+  EXPECT_EQ(*a.blur_std, *b.blur_std);
+  EXPECT_EQ(a.ghosting->num_ghosts, b.ghosting->num_ghosts);
+  EXPECT_EQ(a.ghosting->strength, b.ghosting->strength);
+}
+
+TEST(Augment, ParametersLieInThePublishedRangesWithThePublishedProbabilities) {
+  int gamma = 0, bias = 0, blur = 0, ghosting = 0;
+  constexpr int count = 4000;
+  for (int i = 0; i < count; ++i) {
+    const auto drawn = draw_augmentation(published, 1, 0, static_cast<std::uint64_t>(i), spacing);
+    if (drawn.gamma) {
+      ++gamma;
+      EXPECT_LE(std::abs(std::log(*drawn.gamma)), 0.3);
+    }
+    if (drawn.bias_coefficients) {
+      ++bias;
+      for (const double coefficient : *drawn.bias_coefficients) EXPECT_LE(std::abs(coefficient), 0.5);
+    }
+    if (drawn.blur_std) {
+      ++blur;
+      for (const double std : *drawn.blur_std) EXPECT_LE(std, 1.0);  // 2 mm in voxels of 2 mm
+    }
+    if (drawn.ghosting) {
+      ++ghosting;
+      EXPECT_GE(drawn.ghosting->num_ghosts, 4);
+      EXPECT_LE(drawn.ghosting->num_ghosts, 10);
+      EXPECT_GE(drawn.ghosting->strength, 0.5);
+    }
+  }
+  EXPECT_NEAR(gamma, 0.5 * count, 130);
+  EXPECT_NEAR(bias, 0.25 * count, 110);
+  EXPECT_NEAR(blur, 0.25 * count, 110);
+  EXPECT_NEAR(ghosting, 0.5 * count, 130);
+}
+
+}  // namespace
+}  // namespace gyrus

@@ -1,0 +1,117 @@
+// Preparation of the real data of the shared folder.
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "data/cohort.hpp"
+#include "data/dataset.hpp"
+#include "launch/config/config.hpp"
+#include "tests/data/prepared.hpp"
+
+namespace gyrus {
+namespace {
+
+std::filesystem::path data_folder() {
+  return test::shared_folder("GYRUS_DATA", "data");
+}
+
+class SharedData : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(data_folder() / "ixi_t1_2mm" / "split.csv")) {
+      GTEST_SKIP() << "skipped: no data at " << data_folder().string();
+    }
+    ::setenv("GYRUS_DATA", data_folder().c_str(), 1);
+    test::write_text(scratch_ / "data_test.yaml", "defaults:\n  - data: ixi_shared_4mm\n");
+    Config::compose({.config_folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs",
+                     .extra_folders = {scratch_.path()},
+                     .config_name = "data_test",
+                     .overrides = {}})
+        .bind("data", options_);
+    options_.root = (scratch_ / "prepared").string();
+  }
+  test::Scratch scratch_;
+  DataOptions options_;
+};
+
+TEST_F(SharedData, TheCohortHasItsSplitsLesionSetsAndAges) {
+  std::map<std::string, int> volumes;
+  int known_ages = 0;
+  for (const auto& entry : list_cohort(options_)) {
+    ++volumes[entry.set];
+    known_ages += !std::isnan(entry.age);
+    EXPECT_TRUE(std::filesystem::exists(entry.image)) << entry.image;
+    EXPECT_EQ(entry.label, entry.lesion.empty() ? 0 : 1);
+  }
+  for (const char* set : {"train", "val", "test", "synthetic_val", "synthetic_test", "mslub", "tcga_lgg"}) {
+    EXPECT_GT(volumes[set], 0) << set;
+  }
+  EXPECT_GT(known_ages, (volumes["train"] + volumes["val"] + volumes["test"]) * 9 / 10);
+}
+
+TEST_F(SharedData, PreparedBrainsAreWholeAndLesionsAreKept) {
+  options_.sources = {"synthetic", "mslub", "tcga_lgg"};
+  test::world();
+  prepare_dataset(options_, test::world());
+  const auto dataset = Dataset::open(options_);
+  for (const auto& set : dataset.sets()) {
+    for (const auto& volume : dataset.volumes(set)) {
+      const auto brain =
+          std::accumulate(volume.brain_pixels.begin(), volume.brain_pixels.end(), std::int64_t{0});
+      const auto lesion =
+          std::accumulate(volume.lesion_pixels.begin(), volume.lesion_pixels.end(), std::int64_t{0});
+      const double litres = static_cast<double>(brain) * 64e-6;  // voxels of 4 mm, 50 of 80 slices
+      EXPECT_GT(litres, 0.8) << volume.id;
+      EXPECT_LT(litres, 2.0) << volume.id;
+      EXPECT_GT(lesion, 0) << volume.id;
+      EXPECT_LT(lesion, brain / 5) << volume.id;
+      EXPECT_EQ(volume.spacing, (std::array<double, 3>{4, 4, 4}));
+    }
+  }
+  const auto volume = dataset.read_volume("synthetic_val", 0);
+  const auto [smallest, largest] = std::minmax_element(volume.image.begin(), volume.image.end());
+  EXPECT_GE(*smallest, 0.0f);
+  EXPECT_LE(*largest, 1.0f);
+}
+
+TEST_F(SharedData, WholeHeadsInAnotherAxisOrderAreReorientedLikeTheirBrains) {
+  const auto raw = data_folder() / "ixi_t1_2mm_raw";
+  if (!std::filesystem::exists(raw)) GTEST_SKIP() << "skipped: no data at " << raw.string();
+  options_.downsample = 1;
+  options_.image_size = {96, 96, 50};
+  options_.clip = true;
+  const std::string subject = "IXI013-HH-1212";
+  const auto prepared_brain = [&](const std::string& name, const SourceOptions& source) {
+    auto options = options_;
+    options.sources = {name};
+    options.source[name] = source;
+    return make_volume(options, list_cohort(options).front());
+  };
+  SourceOptions stripped;
+  stripped.folder = (data_folder() / "ixi_t1_2mm").string();
+  stripped.subjects = {subject};
+  stripped.set = "stripped";
+  stripped.image = "{subject}_T1_brain.nii.gz";
+  SourceOptions whole_head = stripped;
+  whole_head.folder = raw.string();
+  whole_head.image = "t1/{subject}_T1.nii.gz";
+  whole_head.mask = "dlmuse/{subject}_DLMUSE.nii.gz";
+  const auto brain = prepared_brain("stripped", stripped), head = prepared_brain("whole_head", whole_head);
+  // The two are cropped about different centres; the brains' extents along each axis agree all the same.
+  const auto extent = [](const Volume& volume, int axis) {
+    std::int64_t first = 1 << 20, last = -1;
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(volume.mask.size()); ++i) {
+      if (volume.mask[i] == 0) continue;
+      const std::int64_t at = axis == 0 ? i / volume.width % volume.height : i % volume.width;
+      first = std::min(first, at);
+      last = std::max(last, at);
+    }
+    return last - first + 1;
+  };
+  EXPECT_NEAR(static_cast<double>(extent(brain, 0)), static_cast<double>(extent(head, 0)), 4);
+  EXPECT_NEAR(static_cast<double>(extent(brain, 1)), static_cast<double>(extent(head, 1)), 4);
+}
+
+}  // namespace
+}  // namespace gyrus
