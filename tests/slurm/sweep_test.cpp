@@ -244,6 +244,15 @@ TEST_F(Verbs, DamagedLedgerIsNamed) {
               HasSubstr("has format 2"));
 }
 
+TEST_F(Verbs, KilledTrialIsNotCalledRunning) {
+  SweepTrial trial;
+  trial.run_dir = commands_.folder();
+  std::ofstream(trial.run_dir / "state.json") << R"({"status": "running"})";
+  EXPECT_EQ(SweepLedger::status_of(trial), "running");
+  trial.status = "stopped";
+  EXPECT_EQ(SweepLedger::status_of(trial), "stopped");
+}
+
 TEST_F(Verbs, ReplayedStepsCountOnceAndHalfALineIsIgnored) {
   SweepLedger ledger;
   SweepTrial trial;
