@@ -64,6 +64,9 @@ std::string SweepLedger::status_of(const SweepTrial& trial) {
   if (!fs::exists(file)) return trial.status;
   const ordered_json state = ordered_json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
   if (!state.is_object() || !state.contains("status") || !state["status"].is_string()) return trial.status;
+  // A trial that was killed cannot say so itself.
+  const bool has_ended = trial.status == "stopped" || trial.status == "failed";
+  if (state["status"] == "running" && has_ended) return trial.status;
   return state["status"];
 }
 
