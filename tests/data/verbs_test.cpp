@@ -75,7 +75,7 @@ TEST_F(ShardsVerb, VerifyFindsAFlippedBitAnywhereInAFile) {
 }
 
 TEST_F(ShardsVerb, AnUnknownActionIsAConfigurationError) {
-  EXPECT_THROW(run({"repack", root().string()}), ConfigError);
+  EXPECT_THROW(shards_verb({"repack", root().string()}), ConfigError);
 }
 
 DataOptions shipped(const std::string& name) {
