@@ -43,6 +43,12 @@ std::string overrides_to_yaml(const std::vector<std::string>& overrides) {
   return write_unresolved_yaml(list);
 }
 
+std::vector<std::string> read_overrides(const std::filesystem::path& file) {
+  std::vector<std::string> overrides;
+  for (const ConfigNode& item : read_yaml_file(file).items) overrides.push_back(item.text);
+  return overrides;
+}
+
 void Config::bind_section(const std::string& path, const std::function<void(Fields&)>& visit) const {
   static const ConfigNode nothing = ConfigNode::make_mapping();
   const ConfigNode* section = root_->find_path(path);

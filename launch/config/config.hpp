@@ -63,6 +63,8 @@ class Config {
 
 /// The overrides as a YAML list, as they were typed: the content of a run's overrides.yaml.
 std::string overrides_to_yaml(const std::vector<std::string>& overrides);
+/// What overrides_to_yaml wrote. @throws ConfigError, DataError
+std::vector<std::string> read_overrides(const std::filesystem::path& file);
 
 /// Dotted path -> value as text, of every option of a bound struct that may not change on resume.
 std::map<std::string, std::string> options_fixed_on_resume(const std::function<void(Fields&)>& visit);

@@ -293,7 +293,8 @@ class Resolver {
     }
     std::optional<ConfigNode> value = find(key, place);
     if (!value)
-      fail("interpolation_key", place, fmt::format("{} names '{}', which does not exist", text, key));
+      fail("interpolation_key", place,
+           fmt::format("{} names '{}', which no file and no override sets", text, key));
     if (value->is_missing()) {
       fail("interpolation_missing", place,
            fmt::format("{0} needs '{1}', which has no value yet; set {1}=...", text, key));

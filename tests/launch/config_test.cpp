@@ -174,7 +174,8 @@ TEST_F(ConfigFiles, MissingGroupsAndOptionsListWhatThereIs) {
 }
 
 TEST_F(ConfigFiles, InterpolationCycleNamesItsKeys) {
-  EXPECT_THAT(message_of({"host='${+trainer}'"}), HasSubstr("does not exist"));
+  EXPECT_THAT(message_of({"host='${no.such.key}'"}),
+              HasSubstr("${no.such.key} names 'no.such.key', which no file and no override sets"));
   const std::string message = message_of({"host='${a}'", "a='${b}'", "b='${host}'"});
   EXPECT_THAT(message, HasSubstr("interpolations go in a circle: host -> a -> b -> host"));
 }
