@@ -26,7 +26,7 @@ skip() { echo "skipped: $*" >&2; exit 77; }
 
 PATH=$PATH:/usr/sbin:/sbin
 namespaces=(--net --mount --uts --ipc --pid --fork --kill-child=SIGKILL --mount-proc)
-[ "$(id -u)" = 0 ] || namespaces=(--user --map-root-user --map-auto "${namespaces[@]}")
+[ "$EUID" = 0 ] || namespaces=(--user --map-root-user --map-auto "${namespaces[@]}")
 
 if [ -z "${SLURM_CI_FOLDER:-}" ]; then
   for program in munged slurmctld slurmd sbatch srun mpirun ip unshare nsenter; do
