@@ -44,6 +44,11 @@ struct FatalStateError : Error {
   explicit FatalStateError(const std::string& message) : Error(ExitCode::do_not_requeue, message) {}
 };
 
+/// An error that every rank throws together (launch/agree.hpp): rank 0 alone needs to print it.
+struct AgreedError : Error {
+  using Error::Error;
+};
+
 /// Checks our own reasoning in every build. A failure is a bug in gyrus, never the user's fault.
 /// @throws Error with ExitCode::internal, naming the caller's file and line
 void require(bool condition, std::string_view what,

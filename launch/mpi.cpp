@@ -72,6 +72,11 @@ void Communicator::all_reduce(void* values, std::size_t count, MPI_Datatype type
   check(MPI_Allreduce(MPI_IN_PLACE, values, static_cast<int>(count), type, operation, raw()), "MPI_Allreduce");
 }
 
+void Communicator::gather_bytes(const void* own, void* all, std::size_t size) const {
+  const int bytes = static_cast<int>(size);
+  check(MPI_Allgather(own, bytes, MPI_BYTE, all, bytes, MPI_BYTE, raw()), "MPI_Allgather");
+}
+
 std::vector<std::string> Communicator::gather_text(std::string_view text) const {
   const int length = static_cast<int>(text.size());
   std::vector<int> lengths(size_), offsets(size_);

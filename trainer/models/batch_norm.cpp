@@ -162,7 +162,7 @@ void update_running_statistics(torch::nn::Module& model, const SampleGroups& gro
   const torch::NoGradGuard no_gradient;
   std::vector<GroupBatchNorm*> norms;
   std::vector<torch::Tensor> pending;
-  for (const auto& module : model.modules()) {
+  for (const auto& module : model.modules(/*include_self=*/false)) {
     auto* norm = dynamic_cast<GroupBatchNorm*>(module.get());
     if (norm == nullptr || !norm->pending_.defined()) continue;
     norms.push_back(norm);

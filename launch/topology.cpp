@@ -1,0 +1,37 @@
+#include "launch/topology.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace gyrus {
+
+Topology find_topology(const mpi::Communicator& communicator) {
+  Topology topology;
+  topology.rank = communicator.rank();
+  topology.world_size = communicator.size();
+  const mpi::Communicator node = communicator.split_by_node();
+  topology.local_rank = node.rank();
+  topology.local_size = node.size();
+  // Each node's first rank marks itself; a node's number is the count of marks before it.
+  std::vector<std::int64_t> leads(static_cast<std::size_t>(communicator.size()), 0);
+  leads[communicator.rank()] = node.rank() == 0 ? 1 : 0;
+  communicator.sum_in_place(leads);
+  const int leader = static_cast<int>(-node.max<std::int64_t>(-communicator.rank()));
+  topology.num_nodes = 0;
+  for (int rank = 0; rank < communicator.size(); ++rank) {
+    if (rank == leader) topology.node = topology.num_nodes;
+    topology.num_nodes += static_cast<int>(leads[rank]);
+  }
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) topology.cores = CPU_COUNT(&allowed);
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  topology.host = name;
+  return topology;
+}
+
+}  // namespace gyrus

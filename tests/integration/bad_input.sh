@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Wrong input: a clear message, the right exit code, nothing damaged.
+source "$(dirname "$0")/common.sh"
+prepare_data
+
+# expect CODE WORDS COMMAND...: the command ends with CODE and its output has WORDS
+expect() {
+  local code=$1 words=$2
+  shift 2
+  expect_code "$code" "$@" >out.log 2>&1 || { cat out.log; exit 1; }
+  grep -qF -- "$words" out.log || { cat out.log; fail "no '$words' from: $*"; }
+  echo "ok ($code): $words"
+}
+run() { "$gyrus" train "${tiny[@]}" run.dir="$work/runs/bad" "$@"; }
+
+echo "--- configuration"
+expect 2 "did you mean lr" run trainer.optimizer.lrr=1
+expect 2 "trainer.max_samples" run trainer.max_samples=many
+expect 2 "model" run model=no_such_model
+expect 2 "gyrus has no verb" "$gyrus" trian
+expect 2 "data.image_size" run data.image_size='[50,50,16]'
+expect 2 "gyrus eval needs checkpoint=PATH" "$gyrus" eval
+[ ! -e runs/bad ] || fail "a wrong configuration left a run folder"
+
+echo "--- plan"
+expect 93 "nothing would be trained" run trainer.max_samples=3
+expect 93 "3 ranks share trainer.global_batch = 2" mpirun -np 3 "$gyrus" train "${tiny[@]}" trainer.global_batch=2 run.dir=runs/few
+
+echo "--- data"
+expect 3 "gyrus prepare" run data.root="$work/nowhere"
+mkdir empty
+expect 3 "gyrus prepare" run data.root="$work/empty"
+
+echo "--- a run folder in use"
+"$gyrus" train "${tiny[@]}" trainer.max_samples=80000 run.dir=runs/busy >busy.log 2>&1 &
+owner=$!
+for _ in $(seq 100); do [ -s runs/busy/metrics.jsonl ] && break || sleep 0.1; done
+expect 2 "is in use by host" "$gyrus" train "${tiny[@]}" run.dir=runs/busy
+kill -USR1 $owner
+expect_code 85 wait $owner
+
+echo "--- damaged checkpoints"
+train 1 damaged || { cat damaged.log; fail "training"; }
+newest=$(ls -d runs/damaged/checkpoints/step-* | tail -n 1)
+printf '\xff' | dd of="$newest/weights.safetensors" bs=1 seek=20000 conv=notrunc status=none
+expect 3 "is damaged" "$gyrus" checkpoint verify runs/damaged
+train 1 damaged || { cat damaged.log; fail "resuming behind a damaged checkpoint"; }
+grep -q "cannot be used" damaged.log && grep -q "are lost and will be trained again" damaged.log || { cat damaged.log; fail "the loss is not named"; }
+for folder in runs/damaged/checkpoints/step-*; do truncate -s 1000 "$folder/weights.safetensors"; done
+expect 93 "does not start again at step 0" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/damaged"
+expect 3 "neither a checkpoint nor a run folder" "$gyrus" eval checkpoint="$work/empty"
+echo '{"format": "other"}' >empty/manifest.json
+expect 3 "not a gyrus checkpoint" "$gyrus" eval checkpoint="$work/empty"
+
+echo "--- a configuration that changed"
+train 1 changed || fail "training"
+expect 2 "model.base_width: 16 in the checkpoint, 32 now" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/changed" model.base_width=32
+expect 2 "checkpoint.resume=never" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/changed" checkpoint.resume=never
+
+echo "--- not a number"
+expect 93 "are not finite" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/nan" trainer.optimizer.lr=1e30 trainer.optimizer.schedule=constant
+expect 0 "the update is left out" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/skip" trainer.optimizer.lr=1e30 trainer.nan_policy=skip \
+  trainer.max_samples=40
+
+echo "--- a full disk"
+mkdir full
+if mount -t tmpfs -o size=3m tmpfs full 2>/dev/null; then
+  expect 3 "cannot write" "$gyrus" train "${tiny[@]}" run.dir="$work/full/run"
+  [ -z "$(ls full/run/checkpoints | grep tmp)" ] || fail "a half-written checkpoint was left"
+  umount full
+else
+  echo "skipped: no right to mount a small disk"
+fi
+
+echo "--- a GPU that is not there"
+expect 2 "trainer.device=cuda" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/gpu" trainer.device=cuda

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Stopped by a signal, or by the death of a rank, and started again: the final weights equal those of the undisturbed run, bit for bit.
+source "$(dirname "$0")/common.sh"
+prepare_data
+long=(trainer.max_samples=480 checkpoint.every_samples=80)
+
+train 2 undisturbed "${long[@]}" || { cat undisturbed.log; fail "the undisturbed run"; }
+wanted=$(weights_digest undisturbed)
+
+wait_for_step() { # RUN STEP
+  for _ in $(seq 600); do
+    [ "$(grep -c '"kind":"train"' "runs/$1/metrics.jsonl" 2>/dev/null || true)" -ge "$2" ] && return
+    sleep 0.1
+  done
+  fail "run $1 did not come to step $2"
+}
+# ranks_of RUN: process ids of the training processes of a run, lowest rank first
+ranks_of() { pgrep -f "^$gyrus train .*runs/$1( |\$)" | sort -n; }
+
+echo "--- USR1 in the middle"
+train 2 stopped "${long[@]}" &
+job=$!
+wait_for_step stopped 17
+for process in $(ranks_of stopped); do kill -USR1 "$process"; done
+expect_code 85 wait $job
+grep -q '"status": "stopped"' runs/stopped/state.json || fail "state.json does not say stopped"
+train 2 stopped "${long[@]}" || { cat stopped.log; fail "the resumed run"; }
+[ "$(weights_digest stopped)" = "$wanted" ] || fail "weights differ after a stop"
+
+echo "--- kill -9 of each rank"
+for victim in 1 2; do
+  run=killed$victim
+  train 2 $run "${long[@]}" &
+  job=$!
+  wait_for_step $run 24
+  dead=$(ranks_of $run | sed -n "${victim}p")
+  kill -9 "$dead"
+  started=$SECONDS code=0
+  wait $job || code=$?
+  [ $code != 0 ] || fail "a job with a dead rank ended with 0"
+  [ $((SECONDS - started)) -le 10 ] || fail "the job outlived its dead rank by $((SECONDS - started)) s"
+  grep -q "pid $dead) died" $run.log || { cat $run.log; fail "the message does not name the dead rank"; }
+  train 2 $run "${long[@]}" || { cat $run.log; fail "the resumed run"; }
+  [ "$(weights_digest $run)" = "$wanted" ] || fail "weights differ after the death of a rank"
+done
+
+echo "--- on another number of ranks"
+train 2 other "${long[@]}" &
+job=$!
+wait_for_step other 17
+for process in $(ranks_of other); do kill -USR1 "$process"; done
+expect_code 85 wait $job
+train 3 other "${long[@]}" || { cat other.log; fail "resuming on 3 ranks"; }
+paste <(column undisturbed loss) <(column other loss) | awk '{ d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > 1e-3) exit 1 }' ||
+  fail "losses differ on another number of ranks"
+
+echo "--- a second call of a finished run"
+train 2 undisturbed "${long[@]}" || fail "the second call"
+grep -q "this run is complete" undisturbed.log || fail "a finished run does not say so"

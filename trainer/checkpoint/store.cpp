@@ -1,0 +1,189 @@
+#include "trainer/checkpoint/store.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "launch/error.hpp"
+#include "launch/files.hpp"
+#include "launch/log.hpp"
+#include "trainer/checkpoint/format.hpp"
+
+namespace gyrus {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+namespace format = checkpoint_format;
+
+std::string folder_name(std::int64_t step) { return fmt::format("{}{:09d}", format::folder_prefix, step); }
+
+json records_to_json(const fs::path& file, const std::vector<TensorRecord>& records) {
+  json tensors = json::array();
+  for (const auto& record : records)
+    tensors.push_back({{"name", record.name}, {"dtype", record.dtype}, {"shape", record.shape}, {"digest", to_hex(record.digest)}});
+  return {{"name", file.filename().string()}, {"bytes", fs::file_size(file)}, {"tensors", tensors}};
+}
+
+std::vector<TensorRecord> records_from_json(const json& file) {
+  std::vector<TensorRecord> records;
+  for (const auto& tensor : file.at("tensors"))
+    records.push_back({tensor.at("name"), tensor.at("dtype"), tensor.at("shape").get<std::vector<std::int64_t>>(),
+                       std::stoull(tensor.at("digest").get<std::string>(), nullptr, 16)});
+  return records;
+}
+
+json read_manifest(const fs::path& folder) {
+  const fs::path file = folder / format::manifest_file;
+  if (!fs::exists(file)) throw DataError(fmt::format("{} has no {}: not a checkpoint, or one that was never finished", folder.string(), format::manifest_file));
+  json outer;
+  try {
+    outer = json::parse(read_file(file));
+    if (outer.at("format") != format::name) throw DataError(fmt::format("{} is not a gyrus checkpoint", folder.string()));
+    if (outer.at("version") != format::version)
+      throw DataError(fmt::format("{} has checkpoint format version {}, this gyrus reads {}", folder.string(), outer.at("version").dump(), format::version));
+    const json& manifest = outer.at("manifest");
+    if (outer.at("digest") != to_hex(digest64(manifest.dump())))
+      throw DataError(fmt::format("{} is damaged (its own digest differs)", file.string()));
+    return manifest;
+  } catch (const json::exception& problem) {
+    throw DataError(fmt::format("{} is malformed: {}", file.string(), problem.what()));
+  }
+}
+
+NamedTensors read_listed(const fs::path& folder, const json& manifest, const char* name) {
+  for (const auto& file : manifest.at("files"))
+    if (file.at("name") == name) return read_safetensors(folder / name, records_from_json(file));
+  return {};
+}
+
+void check_sizes(const fs::path& folder, const json& manifest) {
+  for (const auto& file : manifest.at("files")) {
+    const fs::path path = folder / file.at("name").get<std::string>();
+    std::error_code error;
+    const auto bytes = fs::file_size(path, error);
+    if (error) throw DataError(fmt::format("{} is missing", path.string()));
+    if (bytes != file.at("bytes")) throw DataError(fmt::format("{} is truncated: {} bytes instead of {}", path.string(), bytes, file.at("bytes").dump()));
+  }
+}
+
+}  // namespace
+
+CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {}
+
+fs::path CheckpointStore::save(const TrainState& state, bool is_best, std::int64_t keep_last) const {
+  gyrus::create_directories(folder_);
+  const fs::path target = folder_ / folder_name(state.step);
+  const fs::path temporary = target.string() + fmt::format(".tmp{}", ::getpid());
+  try {
+    gyrus::create_directories(temporary);
+    json files = json::array();
+    const auto write = [&](const char* name, const NamedTensors& tensors) {
+      if (!tensors.empty()) files.push_back(records_to_json(temporary / name, write_safetensors(temporary / name, tensors)));
+    };
+    write(format::weights_file, state.weights);
+    write(format::average_file, state.average);
+    write(format::optimizer_file, state.optimizer);
+    const json manifest = {{"step", state.step}, {"samples", state.samples}, {"optimizer_steps", state.optimizer_steps},
+                           {"weights_digest", to_hex(weights_digest(state.weights))}, {"dataset_digest", to_hex(state.dataset_digest)},
+                           {"fixed_options", state.fixed_options}, {"metrics", state.metrics}, {"files", files}};
+    const json outer = {{"format", format::name}, {"version", format::version}, {"digest", to_hex(digest64(manifest.dump()))}, {"manifest", manifest}};
+    write_file_atomically(temporary / format::manifest_file, outer.dump(1));
+    if (fs::exists(target)) fs::remove_all(target);  // a damaged one of the same step that the run went back behind
+    fs::rename(temporary, target);
+    sync_to_disk(folder_);
+  } catch (const fs::filesystem_error& problem) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw DataError(fmt::format("cannot write the checkpoint {}: {}", target.string(), problem.what()));
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+  write_file_atomically(folder_ / format::latest_file, target.filename().string() + "\n");
+  if (is_best) write_file_atomically(folder_ / format::best_file, target.filename().string() + "\n");
+  prune(keep_last);
+  return target;
+}
+
+std::optional<fs::path> CheckpointStore::best() const {
+  if (!fs::exists(folder_ / format::best_file)) return std::nullopt;
+  std::string name = read_file(folder_ / format::best_file);
+  name.erase(name.find_last_not_of(" \n") + 1);
+  if (name.empty() || !fs::exists(folder_ / name)) return std::nullopt;
+  return folder_ / name;
+}
+
+void CheckpointStore::prune(std::int64_t keep_last) const {
+  const auto kept_best = best();
+  auto all = list(false);
+  // Damaged ones do not count as kept: the last good one must survive them.
+  std::int64_t good = std::ranges::count_if(all, [](const auto& info) { return info.valid; });
+  for (const auto& info : all) {
+    if (good <= keep_last) break;
+    if (!info.valid) continue;
+    --good;
+    if (kept_best && *kept_best == info.folder) continue;
+    std::error_code error;
+    fs::remove_all(info.folder, error);
+    if (error) log::warning("cannot remove the old checkpoint {}: {}", info.folder.string(), error.message());
+  }
+}
+
+std::vector<CheckpointInfo> CheckpointStore::list(bool deep) const {
+  std::vector<CheckpointInfo> all;
+  if (!fs::exists(folder_)) return all;
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    const std::string name = entry.path().filename().string();
+    const bool finished = name.starts_with(format::folder_prefix) && name.find(".tmp") == std::string::npos;
+    if (entry.is_directory() && finished) all.push_back(inspect_checkpoint(entry.path(), deep));
+  }
+  std::ranges::sort(all, {}, [](const auto& info) { return info.folder.filename().string(); });
+  return all;
+}
+
+CheckpointInfo inspect_checkpoint(const fs::path& folder, bool deep) {
+  CheckpointInfo info;
+  info.folder = folder;
+  try {
+    const json manifest = read_manifest(folder);
+    info.step = manifest.at("step");
+    info.samples = manifest.at("samples");
+    info.weights_digest = std::stoull(manifest.at("weights_digest").get<std::string>(), nullptr, 16);
+    info.metrics = manifest.at("metrics").get<std::map<std::string, double>>();
+    check_sizes(folder, manifest);
+    if (deep)
+      for (const auto& file : manifest.at("files")) read_listed(folder, manifest, file.at("name").get<std::string>().c_str());
+    info.valid = true;
+  } catch (const Error& problem) {
+    info.problem = problem.what();
+  } catch (const json::exception& problem) {
+    info.problem = problem.what();
+  }
+  return info;
+}
+
+TrainState read_checkpoint(const fs::path& folder) {
+  const json manifest = read_manifest(folder);
+  TrainState state;
+  try {
+    state.step = manifest.at("step");
+    state.samples = manifest.at("samples");
+    state.optimizer_steps = manifest.at("optimizer_steps");
+    state.fixed_options = manifest.at("fixed_options").get<std::map<std::string, std::string>>();
+    state.metrics = manifest.at("metrics").get<std::map<std::string, double>>();
+    state.dataset_digest = std::stoull(manifest.at("dataset_digest").get<std::string>(), nullptr, 16);
+    check_sizes(folder, manifest);
+    state.weights = read_listed(folder, manifest, format::weights_file);
+    state.average = read_listed(folder, manifest, format::average_file);
+    state.optimizer = read_listed(folder, manifest, format::optimizer_file);
+  } catch (const json::exception& problem) {
+    throw DataError(fmt::format("{} has an incomplete manifest: {}", folder.string(), problem.what()));
+  }
+  return state;
+}
+
+}  // namespace gyrus

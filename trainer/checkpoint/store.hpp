@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/checkpoint/safetensors.hpp"
+
+namespace gyrus {
+
+/// Everything a run needs to go on exactly: no generator or loader state, since every random choice is keyed.
+struct TrainState {
+  std::int64_t step = 0;             // optimizer steps taken
+  std::int64_t samples = 0;          // samples seen
+  std::int64_t optimizer_steps = 0;  // differs from `step` when updates were left out
+  NamedTensors weights;              // parameters and buffers
+  NamedTensors average;              // running average; empty without one
+  NamedTensors optimizer;
+  std::map<std::string, std::string> fixed_options;  // that a resumed run must share
+  std::uint64_t dataset_digest = 0;
+  std::map<std::string, double> metrics;  // of the last validation
+};
+
+struct CheckpointInfo {
+  std::filesystem::path folder;
+  std::int64_t step = 0, samples = 0;
+  bool valid = false;
+  std::string problem;        // why it is not valid
+  std::uint64_t weights_digest = 0;
+  std::map<std::string, double> metrics;
+};
+
+/// The checkpoints of one run: `folder`/step-000001234/. A checkpoint is there when its folder has its final name; the files
+/// `latest` and `best` name one. Only one process writes.
+class CheckpointStore {
+ public:
+  explicit CheckpointStore(std::filesystem::path folder);
+
+  /// Writes under a temporary name, flushes, writes the manifest last, renames, then removes older checkpoints beyond `keep_last`
+  /// (never the best one). @param is_best  also point `best` at it
+  /// @throws DataError (full or read-only disk); what was there stays
+  std::filesystem::path save(const TrainState& state, bool is_best, std::int64_t keep_last) const;
+
+  /// From the oldest to the newest. @param deep  read every byte and compare digests; else manifests and sizes only
+  std::vector<CheckpointInfo> list(bool deep) const;
+
+  /// The one that `best` names, if any and if it still exists.
+  std::optional<std::filesystem::path> best() const;
+
+ private:
+  void prune(std::int64_t keep_last) const;
+  std::filesystem::path folder_;
+};
+
+/// @throws DataError when anything is missing or damaged, naming it
+TrainState read_checkpoint(const std::filesystem::path& folder);
+CheckpointInfo inspect_checkpoint(const std::filesystem::path& folder, bool deep);
+
+}  // namespace gyrus

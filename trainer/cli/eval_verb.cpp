@@ -1,0 +1,205 @@
+#include "trainer/cli/eval_verb.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "launch/agree.hpp"
+#include "launch/command_line.hpp"
+#include "launch/error.hpp"
+#include "launch/files.hpp"
+#include "launch/log.hpp"
+#include "launch/peer_watch.hpp"
+#include "trainer/checkpoint/format.hpp"
+#include "trainer/checkpoint/store.hpp"
+#include "trainer/cli/program_options.hpp"
+#include "trainer/device.hpp"
+#include "trainer/evaluation/baselines.hpp"
+#include "trainer/evaluation/patient_scores.hpp"
+#include "trainer/report/pictures.hpp"
+#include "trainer/state_tensors.hpp"
+#include "trainer/training_step.hpp"
+
+namespace gyrus {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+/// The checkpoint itself, or a run's best one, or its newest valid one.
+fs::path find_checkpoint(const fs::path& path) {
+  if (fs::exists(path / checkpoint_format::manifest_file)) return path;
+  if (!fs::is_directory(path / "checkpoints"))
+    throw DataError(fmt::format("checkpoint={} is neither a checkpoint nor a run folder (it has no {} and no checkpoints/)", path.string(),
+                                checkpoint_format::manifest_file));
+  const CheckpointStore store(path / "checkpoints");
+  if (const auto best = store.best()) return *best;
+  const auto all = store.list(false);
+  const auto newest = std::find_if(all.rbegin(), all.rend(), [](const auto& info) { return info.valid; });
+  if (newest == all.rend()) throw DataError(fmt::format("{} holds no valid checkpoint", path.string()));
+  return newest->folder;
+}
+
+fs::path run_folder_of(const fs::path& checkpoint) {
+  const fs::path parent = fs::weakly_canonical(checkpoint).parent_path();
+  return parent.filename() == "checkpoints" ? parent.parent_path() : parent;
+}
+
+std::string key_of(const std::string& override_text) {
+  const auto start = override_text.find_first_not_of("+~");
+  return override_text.substr(start == std::string::npos ? 0 : start, override_text.find('=') - start);
+}
+
+/// What the run was started with, then what the user adds now; a key given again replaces the old one.
+std::vector<std::string> merge_overrides(const fs::path& run_folder, const std::vector<std::string>& now) {
+  std::vector<std::string> merged;
+  const fs::path file = run_folder / "overrides.yaml";
+  if (fs::exists(file))
+    for (const auto& old : read_overrides(file))
+      if (std::ranges::none_of(now, [&](const auto& given) { return key_of(given) == key_of(old); })) merged.push_back(old);
+  merged.insert(merged.end(), now.begin(), now.end());
+  return merged;
+}
+
+json row_of(const PatientScores& scores) {
+  json row = {{"set", scores.set}, {"patient", scores.id}, {"subject", scores.subject}};
+  for (const auto& [name, value] : numbers_of(scores)) row[name] = std::isnan(value) ? json() : json(value);
+  return row;
+}
+
+/// Rows of all ranks in the order of the patients' names; equal on all ranks.
+std::vector<json> gather_rows(const mpi::Communicator& world, const std::vector<json>& own) {
+  std::vector<json> rows;
+  for (const auto& text : world.gather_text(json(own).dump()))
+    for (const auto& row : json::parse(text)) rows.push_back(row);
+  std::ranges::sort(rows, {}, [](const json& row) { return row.at("patient").get<std::string>(); });
+  return rows;
+}
+
+json summarise_set(const std::string& method, const std::string& threshold_set, double threshold, const SetScores& pooled, const std::vector<json>& rows) {
+  json summary = {{"method", method}, {"set", pooled.set}, {"threshold_set", threshold_set}, {"threshold", threshold}, {"patients", rows.size()},
+                  {"pooled_dice", pooled.histogram.dice_above(threshold)}, {"pooled_auprc", pooled.auprc}};
+  for (const auto& [name, unused] : numbers_of({})) {
+    std::vector<double> values;
+    for (const auto& row : rows) values.push_back(row.at(name).is_null() ? std::nan("") : row.at(name).get<double>());
+    const auto result = summarise(values);
+    if (result.count > 0) summary[name] = {{"mean", result.mean}, {"std", result.deviation}, {"count", result.count}};
+  }
+  return summary;
+}
+
+std::string csv_of(const std::vector<json>& rows) {
+  std::string text = "method,set,patient,subject";
+  for (const auto& [name, unused] : numbers_of({})) text += "," + name;
+  text += "\n";
+  for (const auto& row : rows) {
+    text += fmt::format("{},{},{},{}", row.at("method").get<std::string>(), row.at("set").get<std::string>(), row.at("patient").get<std::string>(),
+                        row.at("subject").get<std::string>());
+    for (const auto& [name, unused] : numbers_of({})) text += "," + (row.at(name).is_null() ? std::string() : row.at(name).dump());
+    text += "\n";
+  }
+  return text;
+}
+
+std::string cell(const json& summary, const char* name) {
+  const auto found = summary.find(name);
+  return found == summary.end() ? "-" : fmt::format("{:.4f} +- {:.4f}", found->at("mean").get<double>(), found->at("std").get<double>());
+}
+
+void print_summaries(const std::vector<json>& summaries) {
+  fmt::print("{:<22}  {:<15}  {:>8}  {:>9}  {:>18}  {:>18}  {:>11}\n", "method", "set", "patients", "threshold", "dice", "auprc", "pooled dice");
+  for (const auto& s : summaries)
+    fmt::print("{:<22}  {:<15}  {:>8}  {:>9.4f}  {:>18}  {:>18}  {:>11.4f}\n", s.at("method").get<std::string>(), s.at("set").get<std::string>(),
+               s.at("patients").get<int>(), s.at("threshold").get<double>(), cell(s, "dice"), cell(s, "auprc"), s.at("pooled_dice").get<double>());
+}
+
+/// Scores the pairs of sets with one way of making anomaly maps.
+struct Evaluation {
+  const ProgramOptions& options;
+  const mpi::Communicator& world;
+  fs::path folder;
+  std::vector<json> rows, summaries;
+
+  void run(const std::string& method, const Evaluator& evaluator, const Evaluator::MapMaker& make_map) {
+    const auto& evaluation = options.trainer.evaluation;
+    for (std::size_t i = 0; i < evaluation.test_sets.size(); ++i) {
+      const std::string& threshold_set = evaluation.threshold_sets[i];
+      const double threshold = evaluator.score_set(make_map, threshold_set, world).best.threshold;
+      std::vector<json> own;
+      const SetScores pooled = evaluator.score_set(make_map, evaluation.test_sets[i], world, [&](const ScoredVolume& volume) {
+        own.push_back(row_of(score_patient(volume, threshold, evaluation.min_component)));
+        own.back()["method"] = method;
+        if (method == "model") write_picture(folder / fmt::format("{}-{}.png", volume.volume.set, volume.volume.id), volume, threshold);
+      });
+      const auto all = gather_rows(world, own);
+      rows.insert(rows.end(), all.begin(), all.end());
+      summaries.push_back(summarise_set(method, threshold_set, threshold, pooled, all));
+    }
+  }
+};
+
+}  // namespace
+
+int eval_verb(const std::vector<std::string>& words) {
+  ConfigArguments arguments;
+  bool as_json = false, with_baselines = false;
+  CLI::App app("Evaluates a checkpoint: checkpoint=PATH names a checkpoint or a run (its best).", "gyrus eval");
+  arguments.add_to(app);
+  app.add_flag("--json", as_json, "print the summary as JSON");
+  app.add_flag("--baselines", with_baselines, "also score trivial maps: intensity, inverted intensity, difference to the mean of training");
+  if (!parse_arguments(app, words)) return 0;
+
+  const mpi::Environment environment;
+  const auto world = mpi::Communicator::world();
+  log::configure(world.rank(), arguments.quiet);
+  // `checkpoint` is a group of options too; here the word names what to evaluate.
+  const auto given = std::ranges::find_if(arguments.overrides, [](const auto& text) { return text.starts_with("checkpoint="); });
+  if (given == arguments.overrides.end()) throw ConfigError("gyrus eval needs checkpoint=PATH: a checkpoint folder or a run folder");
+  const fs::path wanted = given->substr(std::string("checkpoint=").size());
+  arguments.overrides.erase(given);
+  std::string chosen;
+  on_rank_zero(world, [&] { chosen = find_checkpoint(wanted).string(); });
+  const fs::path checkpoint = world.broadcast_text(chosen, 0);
+  arguments.overrides = merge_overrides(run_folder_of(checkpoint), arguments.overrides);
+  const ProgramOptions options = bind_program_options(arguments.compose());
+
+  PeerWatch watch(world);
+  const Topology topology = find_topology(world);
+  set_compute_threads(topology);
+  const torch::Device device = choose_device(options.trainer.trainer.device, topology);
+  std::optional<Dataset> dataset;
+  DiffusionModel model(options.trainer.model);
+  move_model(model, device);
+  on_every_rank(world, [&] {
+    dataset.emplace(Dataset::open(options.trainer.data));
+    const TrainState state = read_checkpoint(checkpoint);
+    load_tensors(model, state.average.empty() ? state.weights : state.average, checkpoint.string());
+  });
+  model.eval();
+  const Schedule schedule(num_timesteps);
+  const Evaluator evaluator(*dataset, schedule, options.trainer.noise, options.trainer.evaluation, options.trainer.seed, device);
+  Evaluation evaluation{options, world, run_folder_of(checkpoint) / "evaluation" / checkpoint.filename(), {}, {}};
+  on_rank_zero(world, [&] { gyrus::create_directories(evaluation.folder); });
+  evaluation.run("model", evaluator, evaluator.residuals_of(model));
+  if (with_baselines)
+    for (const auto& baseline : make_baselines(*dataset)) evaluation.run(baseline.name, evaluator, baseline.make_map);
+
+  on_rank_zero(world, [&] {
+    write_file_atomically(evaluation.folder / "patients.csv", csv_of(evaluation.rows));
+    write_file_atomically(evaluation.folder / "patients.json", json(evaluation.rows).dump(1) + "\n");
+    write_file_atomically(evaluation.folder / "summary.json", json(evaluation.summaries).dump(1) + "\n");
+  });
+  if (world.rank() == 0) {
+    if (as_json) fmt::print("{}\n", json(evaluation.summaries).dump(1));
+    else print_summaries(evaluation.summaries);
+    log::info("per-patient tables and pictures: {}", evaluation.folder.string());
+  }
+  watch.close();
+  world.barrier();
+  return 0;
+}
+
+}  // namespace gyrus

@@ -1,0 +1,90 @@
+#include "trainer/cli/train_verb.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "launch/agree.hpp"
+#include "launch/command_line.hpp"
+#include "launch/error.hpp"
+#include "launch/files.hpp"
+#include "launch/log.hpp"
+#include "launch/peer_watch.hpp"
+#include "trainer/cli/program_options.hpp"
+#include "trainer/report/terminal.hpp"
+#include "trainer/run_directory.hpp"
+#include "trainer/trainer.hpp"
+
+namespace gyrus {
+namespace {
+
+struct TrainArguments {
+  ConfigArguments config;
+  std::string frozen;
+  bool dry_run = false;
+
+  Config compose() const {
+    if (frozen.empty()) return config.compose();
+    if (!config.overrides.empty()) throw ConfigError("--frozen takes a configuration as it is; leave the overrides away");
+    return Config::load(frozen);
+  }
+};
+
+void show_plan(const Options& options, int world_size) {
+  const Plan plan(options.trainer.max_samples, options.trainer.global_batch, world_size);
+  const DiffusionModel model(options.model);
+  fmt::print("{}\n", format_table({{"run.dir", options.run.dir},
+                                   {"parameters", format_count(num_parameters(model))},
+                                   {"samples", format_count(plan.samples_after(plan.num_steps()))},
+                                   {"steps", format_count(plan.num_steps())},
+                                   {"global batch", std::to_string(plan.global_batch())},
+                                   {"ranks", std::to_string(world_size)},
+                                   {"validations", std::to_string(options.validation.every_samples > 0 ? options.trainer.max_samples / options.validation.every_samples : 1)}}));
+}
+
+/// What the user asked for and what it became, for people and for `gyrus eval`. A frozen run brings both already.
+void write_configuration(const RunDirectory& run, const Config& config, const TrainArguments& arguments) {
+  write_file_atomically(run.path() / "config.yaml", config.to_yaml());
+  if (!arguments.frozen.empty()) return;
+  write_file_atomically(run.path() / "overrides.yaml", overrides_to_yaml(arguments.config.overrides));
+}
+
+}  // namespace
+
+int train_verb(const std::vector<std::string>& words) {
+  TrainArguments arguments;
+  CLI::App app("Trains the configured model; resumes by itself when started again.", "gyrus train");
+  arguments.config.add_to(app);
+  app.add_option("--frozen", arguments.frozen, "a resolved config.yaml instead of a composition")->type_name("FILE");
+  app.add_flag("--dry-run", arguments.dry_run, "check the configuration, print the plan, train nothing");
+  if (!parse_arguments(app, words)) return 0;
+
+  const mpi::Environment environment;
+  const auto world = mpi::Communicator::world();
+  log::configure(world.rank(), arguments.config.quiet);
+  const Config config = arguments.compose();
+  const Options options = bind_program_options(config).trainer;
+  if (arguments.dry_run) {
+    if (world.rank() == 0) show_plan(options, world.size());
+    return 0;
+  }
+
+  PeerWatch watch(world);
+  const Topology topology = find_topology(world);
+  std::unique_ptr<RunDirectory> run;
+  on_rank_zero(world, [&] {
+    run = std::make_unique<RunDirectory>(options.run.dir);
+    write_configuration(*run, config, arguments);
+  });
+  on_every_rank(world, [&] { log::open_file(std::filesystem::path(options.run.dir) / "log"); });
+  ExitCode code = ExitCode::finished;
+  {
+    Trainer trainer(options, world, topology, run.get());
+    code = trainer.run();
+  }
+  watch.close();
+  world.barrier();
+  return static_cast<int>(code);
+}
+
+}  // namespace gyrus

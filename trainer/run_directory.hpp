@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace gyrus {
+
+/// The folder of one run, held by one job at a time: a lock of the kernel (freed when its process dies) on run.lock, which also names
+/// its owner. Rank 0 makes one. Move-only; releases the lock when it goes.
+class RunDirectory {
+ public:
+  /// @throws ConfigError when another job holds it, naming its host, pid and boot id; DataError when it cannot be written
+  explicit RunDirectory(std::filesystem::path folder);
+  ~RunDirectory();
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return folder_; }
+
+  /// 1 for the first start in this folder, then 2, 3, ...
+  std::int64_t attempt() const { return attempt_; }
+  /// "finished" when an earlier attempt reached the end of its plan.
+  const std::string& previous_status() const { return previous_status_; }
+
+  /// Writes state.json. `status`: running | stopped | finished | failed.
+  void write_state(const std::string& status, int world_size, std::int64_t step, std::int64_t samples, const std::string& options_digest) const;
+
+ private:
+  std::filesystem::path folder_;
+  int lock_ = -1;
+  std::int64_t attempt_ = 1;
+  std::string previous_status_;
+};
+
+}  // namespace gyrus
