@@ -153,7 +153,10 @@ void DataOptions::validate() const {
     throw ConfigError(fmt::format("data.sources names a source twice: {}", sources));
   }
   for (const auto& source_name : sources) {
-    const auto& entry = source.at(source_name);
+    const auto found = source.find(source_name);
+    if (found == source.end())
+      throw ConfigError(fmt::format("data.source has no entry {}, which data.sources names", source_name));
+    const auto& entry = found->second;
     if (entry.folder.empty()) throw ConfigError(fmt::format("data.source.{}.folder is empty", source_name));
     if (entry.image.empty()) throw ConfigError(fmt::format("data.source.{}.image is empty", source_name));
     if (entry.table.empty() == entry.subjects.empty()) {

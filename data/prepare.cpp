@@ -42,17 +42,30 @@ std::vector<ShardPlan> divide_into_shards(const DataOptions& options) {
   return plans;
 }
 
+[[noreturn]] void fail_as(ExitCode code, const std::string& text) {
+  if (code == ExitCode::configuration) throw ConfigError(text);
+  if (code == ExitCode::data) throw DataError(text);
+  throw Error(code, text);
+}
+
 /// Runs `work` on every rank and lets all of them fail together when one fails: nobody waits for a rank that
 /// is gone. Collective.
 void run_together(const mpi::Communicator& world, const std::function<void()>& work) {
   std::string problem;
+  auto code = ExitCode::finished;
   try {
     work();
-  } catch (const std::exception& caught) {
+  } catch (const Error& caught) {
     problem = caught.what();
+    code = caught.code();
+  } catch (const std::exception& caught) {  // out of memory, a file system's own error
+    problem = caught.what();
+    code = ExitCode::data;
   }
-  for (const auto& text : world.gather_text(problem)) {
-    if (!text.empty()) throw DataError(text);
+  const auto problems = world.gather_text(problem);
+  const auto agreed = static_cast<ExitCode>(world.max(static_cast<std::int32_t>(code)));
+  for (const auto& text : problems) {
+    if (!text.empty()) fail_as(agreed, text);
   }
 }
 

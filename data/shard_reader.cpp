@@ -104,8 +104,7 @@ void ShardReader::read_chunk(Array array, std::int64_t volume, std::int64_t slic
     problem = "it cannot be decompressed";
   if (problem.empty()) return;
   throw DataError(fmt::format(
-      "{}: {} of subject {}, slice {} is damaged: {}; run `gyrus prepare` again after deleting "
-      "this file's folder",
+      "{}: {} of subject {}, slice {} is damaged: {}; delete this file and run `gyrus prepare` again",
       path_.string(), shard_format::arrays[static_cast<int>(array)], subjects_[volume], slice, problem));
 }
 

@@ -237,6 +237,11 @@ TEST(DataOptions, OptionsThatDoNotFitTogetherAreConfigurationErrors) {
   EXPECT_THAT(error_with([](auto& o) { o.percentiles = {99, 1}; }), HasSubstr("data.percentiles is [99"));
   EXPECT_THAT(error_with([](auto& o) { o.root = ""; }), HasSubstr("data.root is empty"));
   EXPECT_THAT(error_with([](auto& o) { o.kind = "nifti"; }), HasSubstr("data.sources is empty"));
+  EXPECT_THAT(error_with([](auto& o) {
+                o.kind = "nifti";
+                o.sources = {"a"};
+              }),
+              HasSubstr("data.source has no entry a"));
   const auto with_source = [](DataOptions& o) {
     o.kind = "nifti";
     o.sources = {"a"};
