@@ -118,6 +118,22 @@ bool is_prepared(const DataOptions& options) {
   }
 }
 
+/// Makes the folder ready for new shards. Without its manifest an interrupted one is never taken for
+/// complete.
+void clear_folder(const std::filesystem::path& root) {
+  const auto manifest = root / shard_format::manifest_file;
+  if (std::filesystem::exists(manifest) &&
+      read_file(manifest).find(shard_format::manifest_format) == std::string::npos) {
+    throw DataError(fmt::format(
+        "{} is not of a Gyrus data set and would be overwritten: choose another data.root, or delete it",
+        manifest.string()));
+  }
+  gyrus::create_directories(root);
+  std::error_code error;
+  std::filesystem::remove(manifest, error);
+  if (error) throw DataError(fmt::format("cannot write in {}: {}", root.string(), error.message()));
+}
+
 /// This rank's share of the shards, every size()-th one.
 Manifest make_share(const DataOptions& options, const std::vector<ShardPlan>& plans,
                     const mpi::Communicator& world) {
@@ -162,10 +178,7 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
   run_together(world, [&] {
     plans = divide_into_shards(options);
     if (world.rank() != 0) return;
-    gyrus::create_directories(root);
-    std::error_code error;  // without its manifest an interrupted folder is never taken for a complete one
-    std::filesystem::remove(root / shard_format::manifest_file, error);
-    if (error) throw DataError(fmt::format("cannot write in {}: {}", root.string(), error.message()));
+    clear_folder(root);
     std::size_t num_volumes = 0;
     for (const auto& plan : plans) num_volumes += plan.entries.size();
     log::info("preparing {} volumes as {} shards in {} on {} rank{}", num_volumes, plans.size(),

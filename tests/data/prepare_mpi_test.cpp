@@ -65,6 +65,17 @@ TEST_F(Prepare, MakesAnInterruptedOrDamagedFolderAnew) {
   EXPECT_EQ(read_file(root_ / "train-00000.h5"), whole);
 }
 
+TEST_F(Prepare, AManifestOfSomethingElseIsNotOverwritten) {
+  if (world_.rank() == 0) {
+    std::filesystem::create_directories(root_);
+    test::write_text(root_ / "manifest.json", "{\"name\": \"a web page\"}");
+  }
+  world_.barrier();
+  const auto text = test::error_of<DataError>([&] { prepare_dataset(options_, world_); });
+  EXPECT_THAT(text, HasSubstr("manifest.json is not of a Gyrus data set and would be overwritten"));
+  EXPECT_EQ(read_file(root_ / "manifest.json"), "{\"name\": \"a web page\"}");
+}
+
 TEST_F(Prepare, OtherOptionsMakeTheFolderAnew) {
   prepare_dataset(options_, world_);
   options_.phantom.seed = 2;
