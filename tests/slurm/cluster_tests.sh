@@ -11,17 +11,17 @@ export OMP_NUM_THREADS=1
 tiny=(
   experiment=quickstart
   data.root="$work/data"
-  trainer.max_samples=1600
-  trainer.global_batch=16
-  validation.every_samples=800
-  checkpoint.every_samples=800
+  trainer.max_samples=640
+  trainer.global_batch=8
+  validation.every_samples=320
+  checkpoint.every_samples=320
 )
 # Two nodes with two ranks each.
 cluster=(submit.nodes=2 submit.tasks_per_node=2 submit.cpus_per_task=1 submit.time=00:10:00)
 
 fail() {
   echo "FAILED: $*" >&2
-  tail -n 40 "$work"/runs/*/slurm-*.out "$work"/sweep/slurm-*.out 2>/dev/null >&2 || true
+  tail -n 40 "$work"/runs/*/slurm-*.out "$work"/sweep/slurm-*.out >&2 2>/dev/null || true
   squeue >&2
   exit 1
 }
