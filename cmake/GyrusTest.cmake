@@ -6,7 +6,7 @@ set(GYRUS_TEST_LAUNCHER "${MPIEXEC_EXECUTABLE};${MPIEXEC_NUMPROC_FLAG}" CACHE ST
 # Tests run as root in containers and with more ranks than cores.
 set(GYRUS_TEST_ENVIRONMENT
   OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
-  OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_plm_rsh_agent=
+  OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_plm_rsh_agent=
   OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_NUM_THREADS=1)
 
 # gyrus_test(NAME SOURCES ... LIBRARIES ... [RANKS 1 2 4] [LABELS real_data slow] [TIMEOUT seconds])
@@ -30,6 +30,7 @@ function(gyrus_test name)
     if(NOT arg_LABELS)
       set(arg_LABELS unit)
     endif()
+    string(REPLACE ";" "\\;" arg_LABELS "${arg_LABELS}")  # survives one more round of list expansion
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
       PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${GYRUS_TEST_ENVIRONMENT}")
     return()

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <numeric>
+#include <thread>
 
 #include "launch/error.hpp"
 
@@ -17,6 +19,29 @@ void check(int result, std::string_view what) {
   MPI_Error_string(result, text, &length);
   throw CommError(fmt::format("{} failed: {}", what, std::string_view(text, static_cast<std::size_t>(length))));
 }
+
+void wait_all(std::vector<MPI_Request>& requests, std::string_view what) {
+  constexpr int eager_polls = 20;  // a message that is already here costs no sleep
+  constexpr auto pause = std::chrono::microseconds(50);
+  int done = 0;
+  for (int poll = 0; done == 0; ++poll) {
+    check(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE), what);
+    if (done == 0 && poll >= eager_polls) std::this_thread::sleep_for(pause);
+  }
+  requests.clear();
+}
+
+namespace {
+
+/// Starts a non-blocking collective and waits for it.
+template <class Start>
+void run_collective(std::string_view what, Start&& start) {
+  std::vector<MPI_Request> requests(1, MPI_REQUEST_NULL);
+  check(start(&requests[0]), what);
+  wait_all(requests, what);
+}
+
+}  // namespace
 
 Environment::Environment() : exceptions_at_start_(std::uncaught_exceptions()) {
   // Without mpirun, Open MPI would fork a helper daemon that needs ssh and a network; a lone rank needs neither.
@@ -66,35 +91,48 @@ Communicator Communicator::split_by_node() const {
   return Communicator(node);
 }
 
-void Communicator::barrier() const { check(MPI_Barrier(raw()), "MPI_Barrier"); }
+void Communicator::barrier() const {
+  run_collective("MPI_Ibarrier", [&](MPI_Request* request) { return MPI_Ibarrier(raw(), request); });
+}
 
 void Communicator::all_reduce(void* values, std::size_t count, MPI_Datatype type, MPI_Op operation) const {
-  check(MPI_Allreduce(MPI_IN_PLACE, values, static_cast<int>(count), type, operation, raw()), "MPI_Allreduce");
+  run_collective("MPI_Iallreduce", [&](MPI_Request* request) {
+    return MPI_Iallreduce(MPI_IN_PLACE, values, static_cast<int>(count), type, operation, raw(), request);
+  });
 }
 
 void Communicator::gather_bytes(const void* own, void* all, std::size_t size) const {
   const int bytes = static_cast<int>(size);
-  check(MPI_Allgather(own, bytes, MPI_BYTE, all, bytes, MPI_BYTE, raw()), "MPI_Allgather");
+  run_collective("MPI_Iallgather", [&](MPI_Request* request) {
+    return MPI_Iallgather(own, bytes, MPI_BYTE, all, bytes, MPI_BYTE, raw(), request);
+  });
 }
 
 std::vector<std::string> Communicator::gather_text(std::string_view text) const {
   const int length = static_cast<int>(text.size());
-  std::vector<int> lengths(size_), offsets(size_);
-  check(MPI_Allgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, raw()), "MPI_Allgather");
+  const std::vector<int> lengths = gather(length);
+  std::vector<int> offsets(lengths.size());
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
   std::string all(static_cast<std::size_t>(offsets.back() + lengths.back()), '\0');
-  check(MPI_Allgatherv(text.data(), length, MPI_BYTE, all.data(), lengths.data(), offsets.data(), MPI_BYTE, raw()),
-        "MPI_Allgatherv");
+  run_collective("MPI_Iallgatherv", [&](MPI_Request* request) {
+    return MPI_Iallgatherv(text.data(), length, MPI_BYTE, all.data(), lengths.data(), offsets.data(), MPI_BYTE, raw(), request);
+  });
   std::vector<std::string> parts;
   for (int r = 0; r < size_; ++r) parts.push_back(all.substr(offsets[r], lengths[r]));
   return parts;
 }
 
+void Communicator::broadcast_bytes(void* bytes, std::size_t size, int root) const {
+  run_collective("MPI_Ibcast", [&](MPI_Request* request) {
+    return MPI_Ibcast(bytes, static_cast<int>(size), MPI_BYTE, root, raw(), request);
+  });
+}
+
 std::string Communicator::broadcast_text(std::string text, int root) const {
   std::uint64_t length = text.size();
-  check(MPI_Bcast(&length, 1, MPI_UINT64_T, root, raw()), "MPI_Bcast");
+  broadcast_bytes(&length, sizeof length, root);
   text.resize(length);
-  check(MPI_Bcast(text.data(), static_cast<int>(length), MPI_BYTE, root, raw()), "MPI_Bcast");
+  broadcast_bytes(text.data(), length, root);
   return text;
 }
 

@@ -16,6 +16,10 @@ namespace gyrus::mpi {
 /// @throws CommError with MPI's own words when `result` is not MPI_SUCCESS. `what` names the operation.
 void check(int result, std::string_view what);
 
+/// Waits until all requests are complete, without holding the core for long: ranks may share cores, and a rank that spins (or yields,
+/// which newer kernels punish by seconds of starvation) takes them from the rank it waits for. @throws CommError
+void wait_all(std::vector<MPI_Request>& requests, std::string_view what);
+
 /// Initialises MPI for the life of the object (thread-multiple, errors returned, not fatal) and finalises it at the end,
 /// unless an exception is unwinding: then the peers may be gone and MPI_Finalize could wait for ever.
 /// Works without mpirun as a single rank. One per process.
@@ -93,6 +97,7 @@ class Communicator {
   /// Every rank's bytes, in rank order.
   std::vector<std::string> gather_text(std::string_view text) const;
   std::string broadcast_text(std::string text, int root) const;
+  void broadcast_bytes(void* bytes, std::size_t size, int root) const;
 
  private:
   explicit Communicator(MPI_Comm raw);

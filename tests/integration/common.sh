@@ -1,7 +1,7 @@
 # Shared by the integration tests: runs the built program as a user would. Sourced with the path of gyrus as $1.
 set -euo pipefail
 
-gyrus=$1
+gyrus=$(readlink -f "$1")
 work=$(mktemp -d "${TMPDIR:-/tmp}/gyrus_integration.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"

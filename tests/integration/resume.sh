@@ -9,7 +9,8 @@ wanted=$(weights_digest undisturbed)
 
 wait_for_step() { # RUN STEP
   for _ in $(seq 600); do
-    [ "$(grep -c '"kind":"train"' "runs/$1/metrics.jsonl" 2>/dev/null || true)" -ge "$2" ] && return
+    steps=$(grep -c '"kind":"train"' "runs/$1/metrics.jsonl" 2>/dev/null || true)
+    [ "${steps:-0}" -ge "$2" ] && return
     sleep 0.1
   done
   fail "run $1 did not come to step $2"

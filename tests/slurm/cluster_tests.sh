@@ -1,7 +1,7 @@
 # Shared by the tests that run in a real SLURM (tests/support/slurm_ci.sh). Sourced with the path of gyrus as $1.
 set -euo pipefail
 
-gyrus=$1
+gyrus=$(readlink -f "$1")
 work=$(mktemp -d "${TMPDIR:-/tmp}/gyrus_slurm_test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"

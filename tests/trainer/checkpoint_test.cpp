@@ -101,7 +101,9 @@ TEST_F(Checkpoint, EveryFlippedBitOfTheManifestIsFound) {
     flip_bit(file, offset);
     const auto info = inspect_checkpoint(path, true);
     // White space between values may change without changing what the manifest says.
-    if (info.valid) EXPECT_EQ(info.weights_digest, weights_digest(state(3).weights)) << "byte " << offset;
+    if (info.valid) {
+      EXPECT_EQ(info.weights_digest, weights_digest(state(3).weights)) << "byte " << offset;
+    }
     flip_bit(file, offset);
   }
 }

@@ -27,9 +27,11 @@ TEST(MpiSum, AddsEverySizeOfTensorInRankOrder) {
   for (const std::int64_t count : {1, 3, 1000, 5003, 300'000}) {
     torch::Tensor tensor = torch::full({count}, world().rank() + 1.0, torch::kFloat32);
     tensor[count - 1] = 10.0 * (world().rank() + 1);
-    sum_in_rank_order(world(), tensor, false);
+    sum_in_rank_order(world(), tensor);
     EXPECT_EQ(tensor[count - 1].item<double>(), 10.0 * sum_of_ranks_plus_one());
-    if (count > 1) EXPECT_EQ(tensor[0].item<double>(), sum_of_ranks_plus_one());
+    if (count > 1) {
+      EXPECT_EQ(tensor[0].item<double>(), sum_of_ranks_plus_one());
+    }
   }
 }
 
@@ -37,12 +39,12 @@ TEST(MpiSum, AnElementsSumDoesNotDependOnTheMessageItTravelsIn) {
   torch::manual_seed(world().rank());
   const torch::Tensor values = torch::randn({40'000});
   torch::Tensor whole = values.clone();
-  sum_in_rank_order(world(), whole, false);
+  sum_in_rank_order(world(), whole);
   for (const std::int64_t piece : {1000, 7001}) {
     torch::Tensor pieces = values.clone();
     for (std::int64_t first = 0; first < pieces.numel(); first += piece) {
       torch::Tensor part = pieces.slice(0, first, std::min(pieces.numel(), first + piece));
-      sum_in_rank_order(world(), part, false);
+      sum_in_rank_order(world(), part);
     }
     EXPECT_TRUE(pieces.equal(whole));
   }
@@ -88,7 +90,7 @@ NormResult run_norm(const torch::Tensor& batch, const torch::Tensor& direction, 
   groups->global_batch = batch.size(0);
   groups->group_samples = group_samples;
   groups->spans_ranks = plan.groups_span_ranks(group_samples);
-  if (ranks > 1) groups->sum_over_ranks = [](torch::Tensor& tensor) { sum_in_rank_order(world(), tensor, false); };
+  if (ranks > 1) groups->sum_over_ranks = [](torch::Tensor& tensor) { sum_in_rank_order(world(), tensor); };
   auto norm = std::make_shared<GroupBatchNorm>(batch.size(1), groups);
   norm->to(torch::kFloat64);
   torch::Tensor input = batch.slice(0, first, last).clone().requires_grad_(true);
@@ -98,7 +100,7 @@ NormResult run_norm(const torch::Tensor& batch, const torch::Tensor& direction, 
   holder->register_module("norm", norm);
   update_running_statistics(*holder, *groups, last - first);
   torch::Tensor weight_gradient = norm->named_parameters()["weight"].grad().clone();
-  if (ranks > 1) sum_in_rank_order(world(), weight_gradient, false);
+  if (ranks > 1) sum_in_rank_order(world(), weight_gradient);
   return {output.detach(), input.grad(), weight_gradient, norm->named_buffers()["running_mean"], norm->named_buffers()["running_var"]};
 }
 

@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(TrajectoryCase{"trajectory_cond_adam", torch::kFloat32}, TrajectoryCase{"trajectory_cond_adam", torch::kFloat64},
                     TrajectoryCase{"trajectory_cond_adamw", torch::kFloat32}, TrajectoryCase{"trajectory_cond_adamw", torch::kFloat64},
                     TrajectoryCase{"trajectory_uncond_adam", torch::kFloat32}, TrajectoryCase{"trajectory_uncond_adam", torch::kFloat64}),
-    [](const auto& info) { return info.param.name + (info.param.type == torch::kFloat64 ? "_f64" : "_f32"); });
+    [](const auto& each) { return each.param.name + (each.param.type == torch::kFloat64 ? "_f64" : "_f32"); });
 
 }  // namespace
 }  // namespace gyrus

@@ -7,7 +7,6 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "launch/error.hpp"
 
@@ -22,10 +21,7 @@ MPI_Datatype datatype_of(const torch::Tensor& tensor) {
   switch (tensor.scalar_type()) {
     case torch::kFloat32: return MPI_FLOAT;
     case torch::kFloat64: return MPI_DOUBLE;
-    case torch::kInt32: return MPI_INT32_T;
     case torch::kInt64: return MPI_INT64_T;
-    case torch::kBool:
-    case torch::kUInt8: return MPI_BYTE;
     default: throw CommError(fmt::format("the MPI backend does not carry tensors of type {}", toString(tensor.scalar_type())));
   }
 }
@@ -40,26 +36,14 @@ class Requests {
     if (part.numel() == 0) return;
     mpi::check(MPI_Irecv(part.data_ptr(), static_cast<int>(part.numel()), datatype_of(part), rank, tag, from.raw(), &add()), "MPI_Irecv");
   }
-  void wait(bool patient) {
-    using namespace std::chrono;
-    const auto start = steady_clock::now();
-    int done = 0;
-    while (true) {
-      mpi::check(MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done, MPI_STATUSES_IGNORE), "gradient exchange");
-      if (done != 0) break;
-      // A few polls in a row move the fragments of a large message; after that a peer is late and the core has better work.
-      if (patient && steady_clock::now() - start > microseconds(100)) std::this_thread::sleep_for(microseconds(50));
-      else std::this_thread::yield();
-    }
-    requests_.clear();
-  }
+  void wait() { mpi::wait_all(requests_, "gradient exchange"); }
 
  private:
   MPI_Request& add() { return requests_.emplace_back(MPI_REQUEST_NULL); }
   std::vector<MPI_Request> requests_;
 };
 
-void sum_small(const mpi::Communicator& communicator, torch::Tensor& flat, bool patient) {
+void sum_small(const mpi::Communicator& communicator, torch::Tensor& flat) {
   torch::Tensor all = torch::empty({communicator.size(), flat.numel()}, flat.options());
   Requests requests;
   for (int rank = 0; rank < communicator.size(); ++rank) {
@@ -68,12 +52,12 @@ void sum_small(const mpi::Communicator& communicator, torch::Tensor& flat, bool 
   }
   for (int rank = 0; rank < communicator.size(); ++rank)
     if (rank != communicator.rank()) requests.send(communicator, flat, rank);
-  requests.wait(patient);
+  requests.wait();
   flat.copy_(all[0]);
   for (int rank = 1; rank < communicator.size(); ++rank) flat.add_(all[rank]);
 }
 
-void sum_divided(const mpi::Communicator& communicator, torch::Tensor& flat, bool patient) {
+void sum_divided(const mpi::Communicator& communicator, torch::Tensor& flat) {
   const int size = communicator.size(), self = communicator.rank();
   const auto part_of = [&](int rank) {
     return flat.slice(0, flat.numel() * rank / size, flat.numel() * (rank + 1) / size);
@@ -86,24 +70,24 @@ void sum_divided(const mpi::Communicator& communicator, torch::Tensor& flat, boo
     else requests.receive(communicator, contributions[rank], rank);
   }
   for (int step = 1; step < size; ++step) requests.send(communicator, part_of((self + step) % size), (self + step) % size);
-  requests.wait(patient);
+  requests.wait();
   own.copy_(contributions[0]);
   for (int rank = 1; rank < size; ++rank) own.add_(contributions[rank]);
   for (int rank = 0; rank < size; ++rank)
     if (rank != self) requests.receive(communicator, part_of(rank), rank);
   for (int step = 1; step < size; ++step) requests.send(communicator, own, (self + step) % size);
-  requests.wait(patient);
+  requests.wait();
 }
 
 }  // namespace
 
-void sum_in_rank_order(const mpi::Communicator& communicator, torch::Tensor& tensor, bool patient) {
+void sum_in_rank_order(const mpi::Communicator& communicator, torch::Tensor& tensor) {
   require(tensor.is_cpu() && tensor.is_contiguous(), "a tensor summed over MPI is contiguous and on the CPU");
   if (communicator.size() == 1) return;
   const torch::NoGradGuard no_gradient;
   torch::Tensor flat = tensor.view({-1});
-  if (static_cast<std::int64_t>(flat.nbytes()) <= small_message_bytes) sum_small(communicator, flat, patient);
-  else sum_divided(communicator, flat, patient);
+  if (static_cast<std::int64_t>(flat.nbytes()) <= small_message_bytes) sum_small(communicator, flat);
+  else sum_divided(communicator, flat);
 }
 
 class MpiBackend::QueuedWork : public c10d::Work {
@@ -168,14 +152,14 @@ c10::intrusive_ptr<c10d::Work> MpiBackend::enqueue(c10d::OpType type, std::vecto
 c10::intrusive_ptr<c10d::Work> MpiBackend::allreduce(std::vector<at::Tensor>& tensors, const c10d::AllreduceOptions& options) {
   require(options.reduceOp == c10d::ReduceOp::SUM, "the MPI backend reduces by summation");
   return enqueue(c10d::OpType::ALLREDUCE, tensors, [this, tensors]() mutable {
-    for (auto& tensor : tensors) sum_in_rank_order(communicator_, tensor, /*patient=*/true);
+    for (auto& tensor : tensors) sum_in_rank_order(communicator_, tensor);
   });
 }
 
 c10::intrusive_ptr<c10d::Work> MpiBackend::broadcast(std::vector<at::Tensor>& tensors, const c10d::BroadcastOptions& options) {
   return enqueue(c10d::OpType::BROADCAST, tensors, [this, tensors, root = static_cast<int>(options.rootRank)] {
     for (const auto& tensor : tensors)
-      mpi::check(MPI_Bcast(tensor.data_ptr(), static_cast<int>(tensor.numel()), datatype_of(tensor), root, communicator_.raw()), "MPI_Bcast");
+      communicator_.broadcast_bytes(tensor.data_ptr(), tensor.nbytes(), root);
   });
 }
 

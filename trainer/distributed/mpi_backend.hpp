@@ -14,9 +14,8 @@ namespace gyrus {
 
 /// Adds `tensor` (contiguous, on the CPU) over all ranks, in place. Every element is summed in rank order, so the result does
 /// not depend on how tensors are packed into messages, and is equal on all ranks bit for bit.
-/// Collective. @param patient  sleep between polls instead of spinning: for a thread beside the computing one
-/// @throws CommError
-void sum_in_rank_order(const mpi::Communicator& communicator, torch::Tensor& tensor, bool patient);
+/// Collective. @throws CommError
+void sum_in_rank_order(const mpi::Communicator& communicator, torch::Tensor& tensor);
 
 /// c10d backend over MPI for CPU tensors: what `c10d::Reducer` needs (sum all-reduce, broadcast, barrier). Operations run one
 /// after another on a thread of the backend, so they overlap with the computation.

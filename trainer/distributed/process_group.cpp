@@ -26,7 +26,7 @@ std::function<void(torch::Tensor&)> make_sum_over_ranks(const mpi::Communicator&
       group->allreduce(tensors)->wait();
     };
   auto own = std::make_shared<mpi::Communicator>(communicator.duplicate());
-  return [own](torch::Tensor& tensor) { sum_in_rank_order(*own, tensor, /*patient=*/false); };
+  return [own](torch::Tensor& tensor) { sum_in_rank_order(*own, tensor); };
 }
 
 }  // namespace gyrus
