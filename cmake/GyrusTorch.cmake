@@ -39,8 +39,22 @@ target_link_libraries(gyrus_torch INTERFACE ${torch_lib}/libtorch_cpu.so ${torch
 target_link_options(gyrus_torch INTERFACE -Wl,-rpath,${torch_lib} -Wl,-rpath-link,${torch_lib})
 if(GYRUS_CUDA)
   find_package(CUDAToolkit 13 REQUIRED)
-  find_library(NCCL_LIBRARY nccl REQUIRED)
-  find_library(CUDNN_LIBRARY cudnn REQUIRED)
+  # NCCL and cuDNN come with the system or lie beside the toolkit.
+  find_library(NCCL_LIBRARY nccl REQUIRED HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDAToolkit_LIBRARY_DIR}/../lib
+    ${CUDAToolkit_TARGET_DIR}/../../lib)
+  find_library(CUDNN_LIBRARY cudnn REQUIRED HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDAToolkit_LIBRARY_DIR}/../lib)
+  foreach(library IN ITEMS ${NCCL_LIBRARY} ${CUDNN_LIBRARY})
+    cmake_path(GET library PARENT_PATH folder)
+    list(APPEND cuda_folders ${folder})
+  endforeach()
+  list(APPEND cuda_folders ${CUDAToolkit_LIBRARY_DIR})
+  list(REMOVE_DUPLICATES cuda_folders)
+  # libtorch_cuda.so registers its kernels when loaded; nothing refers to it, so the linker must be told to keep it. An old-style
+  # RPATH also serves the libraries that it needs itself.
   target_link_libraries(gyrus_torch INTERFACE -Wl,--no-as-needed ${torch_lib}/libtorch_cuda.so ${torch_lib}/libc10_cuda.so
     -Wl,--as-needed CUDA::cudart ${NCCL_LIBRARY})
+  target_link_options(gyrus_torch INTERFACE -Wl,--disable-new-dtags)
+  foreach(folder IN LISTS cuda_folders)
+    target_link_options(gyrus_torch INTERFACE -Wl,-rpath,${folder} -Wl,-rpath-link,${folder})
+  endforeach()
 endif()

@@ -31,7 +31,8 @@ void throw_if_problem(const std::string& problem) {
 }  // namespace
 
 void on_rank_zero(const mpi::Communicator& communicator, const std::function<void()>& action) {
-  throw_if_problem(communicator.broadcast_text(communicator.rank() == 0 ? problem_of(action) : std::string(), 0));
+  throw_if_problem(
+      communicator.broadcast_text(communicator.rank() == 0 ? problem_of(action) : std::string(), 0));
 }
 
 void on_every_rank(const mpi::Communicator& communicator, const std::function<void()>& action) {

@@ -9,15 +9,16 @@
 
 namespace gyrus {
 
-/// A verb of the command line: `gyrus NAME ...`. `run` receives the arguments after the verb's name, throws gyrus::Error,
-/// and returns the exit code.
+/// A verb of the command line: `gyrus NAME ...`. `run` receives the arguments after the verb's name, throws
+/// gyrus::Error, and returns the exit code.
 struct Verb {
   const char* name;
   const char* summary;
   std::function<int(const std::vector<std::string>& arguments)> run;
 };
 
-/// The arguments that every verb with a configuration takes: [override ...], -c/--config-name, --config-dir, --quiet.
+/// The arguments that every verb with a configuration takes: [override ...], -c/--config-name, --config-dir,
+/// --quiet.
 struct ConfigArguments {
   std::string config_name = "config";
   std::vector<std::string> config_folders;
@@ -29,7 +30,8 @@ struct ConfigArguments {
   Config compose() const;
 };
 
-/// Parses the arguments of a verb. `--help` prints the help to stdout and returns false: the verb returns 0 then.
+/// Parses the arguments of a verb. `--help` prints the help to stdout and returns false: the verb returns 0
+/// then.
 /// @throws ConfigError with CLI11's message and the usage line
 bool parse_arguments(CLI::App& app, std::vector<std::string> arguments);
 

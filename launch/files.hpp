@@ -12,8 +12,9 @@ namespace gyrus {
 /// Reads a whole file. @throws DataError naming the path and the system's reason
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes `content` so that a reader sees either the old file or the whole new one: temporary name in the same
-/// folder, fsync, rename, fsync of the folder. @throws DataError (full or read-only disk) and leaves no temporary file
+/// Writes `content` so that a reader sees either the old file or the whole new one: temporary name in the
+/// same folder, fsync, rename, fsync of the folder. @throws DataError (full or read-only disk) and leaves no
+/// temporary file
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// Flushes a file or a folder to stable storage. @throws DataError

@@ -72,7 +72,9 @@ void flush() {
   std::fflush(stderr);
 }
 
-bool on_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+bool on_terminal() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
 
 void progress(const std::string& line) {
   State& s = state();
@@ -83,8 +85,14 @@ void progress(const std::string& line) {
   s.progress_shown = true;
 }
 
-void write_info(const std::string& message) { write(spdlog::level::info, "", message); }
-void write_warning(const std::string& message) { write(spdlog::level::warn, "warning: ", message); }
-void write_error(const std::string& message) { write(spdlog::level::err, "error: ", message); }
+void write_info(const std::string& message) {
+  write(spdlog::level::info, "", message);
+}
+void write_warning(const std::string& message) {
+  write(spdlog::level::warn, "warning: ", message);
+}
+void write_error(const std::string& message) {
+  write(spdlog::level::err, "error: ", message);
+}
 
 }  // namespace gyrus::log

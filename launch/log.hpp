@@ -24,7 +24,8 @@ void flush();
 /// Whether stderr is a terminal on which a line may be redrawn.
 bool on_terminal();
 
-/// Shows `line` on the terminal's last line, replacing the one before; no effect when not on a terminal or not rank 0.
+/// Shows `line` on the terminal's last line, replacing the one before; no effect when not on a terminal or
+/// not rank 0.
 void progress(const std::string& line);
 
 void write_info(const std::string& message);

@@ -17,7 +17,8 @@ void check(int result, std::string_view what) {
   char text[MPI_MAX_ERROR_STRING] = {};
   int length = 0;
   MPI_Error_string(result, text, &length);
-  throw CommError(fmt::format("{} failed: {}", what, std::string_view(text, static_cast<std::size_t>(length))));
+  throw CommError(
+      fmt::format("{} failed: {}", what, std::string_view(text, static_cast<std::size_t>(length))));
 }
 
 void wait_all(std::vector<MPI_Request>& requests, std::string_view what) {
@@ -44,15 +45,18 @@ void run_collective(std::string_view what, Start&& start) {
 }  // namespace
 
 Environment::Environment() : exceptions_at_start_(std::uncaught_exceptions()) {
-  // Without mpirun, Open MPI would fork a helper daemon that needs ssh and a network; a lone rank needs neither.
+  // Without mpirun, Open MPI would fork a helper daemon that needs ssh and a network; a lone rank needs
+  // neither.
   ::setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   // Copying through /proc/PID/mem is forbidden in most containers and only prints warnings there.
   ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
   int provided = 0;
   check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
   if (provided != MPI_THREAD_MULTIPLE)
-    throw CommError(fmt::format("this MPI offers thread level {}, gyrus needs MPI_THREAD_MULTIPLE ({}); "
-                                "use an MPI built with thread support", provided, MPI_THREAD_MULTIPLE));
+    throw CommError(
+        fmt::format("this MPI offers thread level {}, gyrus needs MPI_THREAD_MULTIPLE ({}); "
+                    "use an MPI built with thread support",
+                    provided, MPI_THREAD_MULTIPLE));
   check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
@@ -115,7 +119,8 @@ std::vector<std::string> Communicator::gather_text(std::string_view text) const 
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
   std::string all(static_cast<std::size_t>(offsets.back() + lengths.back()), '\0');
   run_collective("MPI_Iallgatherv", [&](MPI_Request* request) {
-    return MPI_Iallgatherv(text.data(), length, MPI_BYTE, all.data(), lengths.data(), offsets.data(), MPI_BYTE, raw(), request);
+    return MPI_Iallgatherv(text.data(), length, MPI_BYTE, all.data(), lengths.data(), offsets.data(),
+                           MPI_BYTE, raw(), request);
   });
   std::vector<std::string> parts;
   for (int r = 0; r < size_; ++r) parts.push_back(all.substr(offsets[r], lengths[r]));

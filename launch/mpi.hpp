@@ -16,13 +16,14 @@ namespace gyrus::mpi {
 /// @throws CommError with MPI's own words when `result` is not MPI_SUCCESS. `what` names the operation.
 void check(int result, std::string_view what);
 
-/// Waits until all requests are complete, without holding the core for long: ranks may share cores, and a rank that spins (or yields,
-/// which newer kernels punish by seconds of starvation) takes them from the rank it waits for. @throws CommError
+/// Waits until all requests are complete, without holding the core for long: ranks may share cores, and a
+/// rank that spins (or yields, which newer kernels punish by seconds of starvation) takes them from the rank
+/// it waits for. @throws CommError
 void wait_all(std::vector<MPI_Request>& requests, std::string_view what);
 
-/// Initialises MPI for the life of the object (thread-multiple, errors returned, not fatal) and finalises it at the end,
-/// unless an exception is unwinding: then the peers may be gone and MPI_Finalize could wait for ever.
-/// Works without mpirun as a single rank. One per process.
+/// Initialises MPI for the life of the object (thread-multiple, errors returned, not fatal) and finalises it
+/// at the end, unless an exception is unwinding: then the peers may be gone and MPI_Finalize could wait for
+/// ever. Works without mpirun as a single rank. One per process.
 class Environment {
  public:
   Environment();

@@ -29,13 +29,16 @@ std::string host_name() {
   return name;
 }
 
-/// IPv4 addresses of this machine, the loopback one last: it serves ranks of the same node when there is no other.
+/// IPv4 addresses of this machine, the loopback one last: it serves ranks of the same node when there is no
+/// other.
 std::vector<std::string> own_addresses() {
   std::vector<std::string> addresses;
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return {"127.0.0.1"};
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET || (entry->ifa_flags & IFF_UP) == 0) continue;
+    if (entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET ||
+        (entry->ifa_flags & IFF_UP) == 0)
+      continue;
     char text[INET_ADDRSTRLEN] = {};
     const auto* address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr);
     ::inet_ntop(AF_INET, &address->sin_addr, text, sizeof text);
@@ -51,7 +54,8 @@ int listen_anywhere(int backlog, std::uint16_t& port) {
   sockaddr_in address = {};
   address.sin_family = AF_INET;
   socklen_t length = sizeof address;
-  if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, backlog) != 0 ||
+  if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener, backlog) != 0 ||
       ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0)
     throw CommError(fmt::format("cannot open a port to watch the other ranks: {}", std::strerror(errno)));
   port = ntohs(address.sin_port);
@@ -110,8 +114,10 @@ void PeerWatch::connect_all(const mpi::Communicator& communicator) {
       descriptor = connect_to(words[i], static_cast<std::uint16_t>(std::stoi(words[0])));
     }
     if (descriptor < 0)
-      throw CommError(fmt::format("rank {} on {} cannot reach rank 0 at {}: a firewall between the nodes? The ranks watch each other "
-                                  "over TCP", rank_, host_name(), meeting_point));
+      throw CommError(fmt::format(
+          "rank {} on {} cannot reach rank 0 at {}: a firewall between the nodes? The ranks watch each other "
+          "over TCP",
+          rank_, host_name(), meeting_point));
     const std::int32_t self = rank_;
     write_fully(descriptor, &self, sizeof self);
     peers_.push_back({0, descriptor, Clock::now()});
@@ -119,10 +125,12 @@ void PeerWatch::connect_all(const mpi::Communicator& communicator) {
   }
   for (int i = 1; i < communicator.size(); ++i) {
     pollfd waiting = {listener, POLLIN, 0};
-    if (::poll(&waiting, 1, 30'000) <= 0) throw CommError("a rank did not connect to rank 0 within 30 s (its own log says why)");
+    if (::poll(&waiting, 1, 30'000) <= 0)
+      throw CommError("a rank did not connect to rank 0 within 30 s (its own log says why)");
     const int descriptor = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     std::int32_t peer = -1;
-    if (descriptor < 0 || ::recv(descriptor, &peer, sizeof peer, MSG_WAITALL) != sizeof peer || peer < 1 || peer >= communicator.size())
+    if (descriptor < 0 || ::recv(descriptor, &peer, sizeof peer, MSG_WAITALL) != sizeof peer || peer < 1 ||
+        peer >= communicator.size())
       throw CommError("an unexpected connection reached the port on which rank 0 awaits its peers");
     peers_.push_back({peer, descriptor, Clock::now()});
   }
@@ -132,8 +140,8 @@ void PeerWatch::connect_all(const mpi::Communicator& communicator) {
 PeerWatch::~PeerWatch() {
   closing_ = true;
   if (thread_.joinable()) thread_.join();
-  // While an exception unwinds, main() is about to end the job with the right exit code; closed connections would make the peers
-  // report a death and race it.
+  // While an exception unwinds, main() is about to end the job with the right exit code; closed connections
+  // would make the peers report a death and race it.
   if (std::uncaught_exceptions() > 0) return;
   for (const auto& peer : peers_)
     if (peer.descriptor >= 0) ::close(peer.descriptor);
@@ -157,7 +165,8 @@ void PeerWatch::end_process(int dead_rank, const char* how) {
       write_fully(peer.descriptor, &who, sizeof who);
     }
   }
-  log::error("{} {}; this rank ({}) ends the job. Start it again: it resumes from its last checkpoint", names_[dead_rank], how, rank_);
+  log::error("{} {}; this rank ({}) ends the job. Start it again: it resumes from its last checkpoint",
+             names_[dead_rank], how, rank_);
   log::flush();
   ::_exit(static_cast<int>(ExitCode::communication));
 }
@@ -176,7 +185,8 @@ void PeerWatch::hear(Peer& peer) {
   if (message == goodbye) peer.said_goodbye = true;
   if (message == peer_died) {
     std::int32_t who = 0;
-    if (::recv(peer.descriptor, &who, sizeof who, MSG_WAITALL) == sizeof who && who >= 0 && who < static_cast<int>(names_.size()))
+    if (::recv(peer.descriptor, &who, sizeof who, MSG_WAITALL) == sizeof who && who >= 0 &&
+        who < static_cast<int>(names_.size()))
       end_process(who, "died");
   }
 }
@@ -191,13 +201,15 @@ void PeerWatch::run() {
       if (waiting[i].revents != 0 && peers_[i].descriptor >= 0) hear(peers_[i]);
     const auto now = Clock::now();
     if (now - last_round < heartbeat) continue;
-    // A job that was suspended as a whole, or a starved node, must not take its own pause for its peers' silence.
+    // A job that was suspended as a whole, or a starved node, must not take its own pause for its peers'
+    // silence.
     const bool was_paused = now - last_round > 4 * heartbeat;
     last_round = now;
     send_to_all(alive);
     for (auto& peer : peers_) {
       if (was_paused) peer.last_heard = now;
-      if (!peer.said_goodbye && now - peer.last_heard > silence_limit) end_process(peer.rank, "has been silent for 8 s");
+      if (!peer.said_goodbye && now - peer.last_heard > silence_limit)
+        end_process(peer.rank, "has been silent for 8 s");
     }
   }
 }

@@ -10,16 +10,17 @@
 
 namespace gyrus {
 
-/// Notices the death of a rank within seconds and ends this process with ExitCode::communication and the dead rank's name, whatever
-/// the other threads wait for. MPI 3 has no answer to a dead peer, so the watch has its own TCP connections: every rank to rank 0.
-/// A closed connection is a death at once; silence for `silence_limit` is one too (a lost node, a stopped process).
-/// Collective to make and to close. One thread.
+/// Notices the death of a rank within seconds and ends this process with ExitCode::communication and the dead
+/// rank's name, whatever the other threads wait for. MPI 3 has no answer to a dead peer, so the watch has its
+/// own TCP connections: every rank to rank 0. A closed connection is a death at once; silence for
+/// `silence_limit` is one too (a lost node, a stopped process). Collective to make and to close. One thread.
 class PeerWatch {
  public:
   static constexpr std::chrono::seconds silence_limit{8};
 
   explicit PeerWatch(const mpi::Communicator& communicator);
-  /// Without `close()` before it, connections drop and the peers see this rank as dead; not while an exception unwinds, see the code.
+  /// Without `close()` before it, connections drop and the peers see this rank as dead; not while an
+  /// exception unwinds, see the code.
   ~PeerWatch();
   PeerWatch(const PeerWatch&) = delete;
   PeerWatch& operator=(const PeerWatch&) = delete;

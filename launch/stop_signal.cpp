@@ -33,6 +33,8 @@ StopSignal::~StopSignal() {
   for (const int signal : handled) ::signal(signal, SIG_DFL);
 }
 
-int StopSignal::received() const { return received_signal.load(); }
+int StopSignal::received() const {
+  return received_signal.load();
+}
 
 }  // namespace gyrus

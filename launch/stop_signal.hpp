@@ -2,8 +2,8 @@
 
 namespace gyrus {
 
-/// Turns SIGUSR1, SIGTERM and SIGINT into a flag that the training loop reads between steps. A second SIGINT ends the process at
-/// once, for impatient people. One per process.
+/// Turns SIGUSR1, SIGTERM and SIGINT into a flag that the training loop reads between steps. A second SIGINT
+/// ends the process at once, for impatient people. One per process.
 class StopSignal {
  public:
   StopSignal();

@@ -10,11 +10,11 @@ namespace gyrus {
 struct Topology {
   int rank = 0;
   int world_size = 1;
-  int local_rank = 0;    // among the ranks of this node
+  int local_rank = 0;  // among the ranks of this node
   int local_size = 1;
-  int node = 0;          // nodes are numbered in the order of their lowest rank
+  int node = 0;  // nodes are numbered in the order of their lowest rank
   int num_nodes = 1;
-  int cores = 1;         // that this process may run on
+  int cores = 1;  // that this process may run on
   std::string host;
 };
 

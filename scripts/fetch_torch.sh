@@ -39,5 +39,6 @@ leave_out=("${never[@]}")
 [ "$kind" = cuda ] || leave_out+=("${gpu_only[@]}")
 unzip -q -o "$work"/torch-*.whl 'torch/lib/*' 'torch/include/*' -x "${leave_out[@]}" -d "$work"
 for wheel in "$work"/nvidia_*.whl; do unzip -q -o -j "$wheel" '*/lib/*.so*' -d "$work/torch/lib"; done
-cp -a "$work/torch/." "$target/"
+# Never over files that a running program may have mapped.
+cp -a --no-clobber "$work/torch/." "$target/"
 touch "$target/$kind.complete"

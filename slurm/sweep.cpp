@@ -72,7 +72,8 @@ int run_locally(SweepLedger& ledger, const fs::path& folder, std::int64_t ranks)
   int worst = 0;
   for (SweepTrial& trial : ledger.trials) {
     if (SweepLedger::status_of(trial) == "finished") continue;
-    log::info("trial {} ({} in all): {}", trial.number, ledger.trials.size(), fmt::join(trial.overrides, " "));
+    log::info("trial {} ({} in all): {}", trial.number, ledger.trials.size(),
+              fmt::join(trial.overrides, " "));
     trial.status = "running";
     ledger.write(folder);
     std::vector<std::string> command;

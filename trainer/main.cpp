@@ -26,7 +26,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-int version_verb(const Words&) { return fmt::print("gyrus {}\n", version), 0; }
+int version_verb(const Words&) {
+  return fmt::print("gyrus {}\n", version), 0;
+}
 
 const std::array verbs = {
     Verb{"train", "train a model; resumes by itself", train_verb},
@@ -34,9 +36,12 @@ const std::array verbs = {
     Verb{"shards", "ls | verify | stat: look at prepared shards", shards_verb},
     Verb{"eval", "evaluate a checkpoint on labelled sets", eval_verb},
     Verb{"checkpoint", "ls | verify: look at checkpoints", checkpoint_verb},
-    Verb{"config", "show | explain | options", [](const Words& words) { return config_verb(words, visit_all_options); }},
-    Verb{"submit", "submit a SLURM job that trains, stops in time and resumes", [](const Words& words) { return submit_verb(words, visit_all_options); }},
-    Verb{"sweep", "one run per combination of values", [](const Words& words) { return sweep_verb(words, visit_all_options); }},
+    Verb{"config", "show | explain | options",
+         [](const Words& words) { return config_verb(words, visit_all_options); }},
+    Verb{"submit", "submit a SLURM job that trains, stops in time and resumes",
+         [](const Words& words) { return submit_verb(words, visit_all_options); }},
+    Verb{"sweep", "one run per combination of values",
+         [](const Words& words) { return sweep_verb(words, visit_all_options); }},
     Verb{"version", "print the version", version_verb},
 };
 
@@ -44,14 +49,19 @@ int run(const Words& words) {
   const std::string name = words.empty() ? "--help" : words.front();
   for (const auto& verb : verbs)
     if (name == verb.name) return verb.run({words.begin() + 1, words.end()});
-  if (name != "--help" && name != "-h") throw ConfigError(fmt::format("gyrus has no verb '{}'; `gyrus --help` lists them", name));
-  fmt::print("gyrus {}: trains conditioned diffusion models that find anomalies in brain MRI\n\nusage: gyrus VERB [arguments]\n\n", version);
+  if (name != "--help" && name != "-h")
+    throw ConfigError(fmt::format("gyrus has no verb '{}'; `gyrus --help` lists them", name));
+  fmt::print(
+      "gyrus {}: trains conditioned diffusion models that find anomalies in brain MRI\n\nusage: gyrus VERB "
+      "[arguments]\n\n",
+      version);
   for (const auto& verb : verbs) fmt::print("  {:<12}{}\n", verb.name, verb.summary);
   fmt::print("\n`gyrus VERB --help` explains a verb, `gyrus config options` lists every option.\n");
   return 0;
 }
 
-/// Says what went wrong and ends the job on all ranks with `code`. `together`: every rank fails this way, so rank 0 speaks for all.
+/// Says what went wrong and ends the job on all ranks with `code`. `together`: every rank fails this way, so
+/// rank 0 speaks for all.
 int end_with_error(int code, const char* message, bool together) {
   int initialized = 0, finalized = 0, rank = 0;
   MPI_Initialized(&initialized);

@@ -21,8 +21,10 @@ std::vector<torch::Tensor> gradients_of(const std::vector<torch::Tensor>& parame
 void OptimizerOptions::fields(Fields& f) {
   f.field("name", name, "update rule", {.choices = {"adam", "adamw"}});
   f.field("lr", lr, "learning rate at its highest", {.min = 0.0});
-  f.field("schedule", schedule, "of the learning rate, over max_samples", {.choices = {"constant", "cosine"}});
-  f.field("warmup_samples", warmup_samples, "samples over which the learning rate rises from 0", {.min = 0, .unit = "samples"});
+  f.field("schedule", schedule, "of the learning rate, over max_samples",
+          {.choices = {"constant", "cosine"}});
+  f.field("warmup_samples", warmup_samples, "samples over which the learning rate rises from 0",
+          {.min = 0, .unit = "samples"});
   f.field("beta1", beta1, "decay of the first moment", {.min = 0.0, .max = 1.0});
   f.field("beta2", beta2, "decay of the second moment", {.min = 0.0, .max = 1.0});
   f.field("epsilon", epsilon, "added to the root of the second moment", {.min = 0.0});
@@ -30,7 +32,8 @@ void OptimizerOptions::fields(Fields& f) {
 }
 
 double OptimizerOptions::learning_rate(std::int64_t samples, std::int64_t max_samples) const {
-  if (samples < warmup_samples) return lr * static_cast<double>(samples + 1) / static_cast<double>(warmup_samples);
+  if (samples < warmup_samples)
+    return lr * static_cast<double>(samples + 1) / static_cast<double>(warmup_samples);
   if (schedule == "constant") return lr;
   const auto total = static_cast<double>(std::max<std::int64_t>(1, max_samples - warmup_samples));
   const double fraction = std::min(1.0, static_cast<double>(samples - warmup_samples) / total);
@@ -42,7 +45,8 @@ Optimizer::Optimizer(const OptimizerOptions& options, std::vector<torch::Tensor>
   for (const auto& parameter : parameters_) {
     first_.push_back(torch::zeros_like(parameter));
     second_.push_back(torch::zeros_like(parameter));
-    steps_.push_back(torch::zeros({}, torch::TensorOptions().dtype(torch::kFloat32).device(parameter.device())));
+    steps_.push_back(
+        torch::zeros({}, torch::TensorOptions().dtype(torch::kFloat32).device(parameter.device())));
   }
 }
 
@@ -57,11 +61,14 @@ void Optimizer::step(double learning_rate) {
   const auto gradients = gradients_of(parameters_);
   const auto& o = options_;
   const auto update = [&](auto&& fused) {
-    fused(parameters_, gradients, first_, second_, /*max_exp_avg_sqs=*/std::vector<torch::Tensor>{}, steps_, learning_rate, o.beta1,
-          o.beta2, o.weight_decay, o.epsilon, /*amsgrad=*/false, /*maximize=*/false, std::nullopt, std::nullopt);
+    fused(parameters_, gradients, first_, second_, /*max_exp_avg_sqs=*/std::vector<torch::Tensor>{}, steps_,
+          learning_rate, o.beta1, o.beta2, o.weight_decay, o.epsilon, /*amsgrad=*/false, /*maximize=*/false,
+          std::nullopt, std::nullopt);
   };
-  if (o.name == "adamw") update([](auto&&... arguments) { torch::_fused_adamw_(arguments...); });
-  else update([](auto&&... arguments) { torch::_fused_adam_(arguments...); });
+  if (o.name == "adamw")
+    update([](auto&&... arguments) { torch::_fused_adamw_(arguments...); });
+  else
+    update([](auto&&... arguments) { torch::_fused_adam_(arguments...); });
 }
 
 torch::Tensor gradient_norm(const std::vector<torch::Tensor>& parameters) {

@@ -21,12 +21,14 @@ struct OptimizerOptions {
   double weight_decay = 0.0;
 
   void fields(Fields& f);
-  /// Learning rate of the step that begins after `samples` of `max_samples`: linear warm-up, then constant or half a cosine to 0.
+  /// Learning rate of the step that begins after `samples` of `max_samples`: linear warm-up, then constant or
+  /// half a cosine to 0.
   double learning_rate(std::int64_t samples, std::int64_t max_samples) const;
 };
 
 /// Adam (decay added to the gradient) and AdamW (decoupled decay), fused over all parameters.
-/// Reference: Kingma & Ba 2015, arXiv 1412.6980; Loshchilov & Hutter 2019, arXiv 1711.05101. Equal to PyTorch's.
+/// Reference: Kingma & Ba 2015, arXiv 1412.6980; Loshchilov & Hutter 2019, arXiv 1711.05101. Equal to
+/// PyTorch's.
 class Optimizer {
  public:
   Optimizer(const OptimizerOptions& options, std::vector<torch::Tensor> parameters);

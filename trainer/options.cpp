@@ -12,41 +12,54 @@ void RunOptions::fields(Fields& f) {
 }
 
 void TrainerOptions::fields(Fields& f) {
-  f.field("global_batch", global_batch, "samples per optimizer step, over all ranks", {.min = 1, .unit = "samples"});
+  f.field("global_batch", global_batch, "samples per optimizer step, over all ranks",
+          {.min = 1, .unit = "samples"});
   f.field("micro_batch", micro_batch, "samples per forward pass of a rank; auto: all of its part",
           {.min = 0, .unit = "samples", .auto_value = 0, .may_change_on_resume = true});
   f.field("max_samples", max_samples, "length of the training", {.min = 1, .unit = "samples"});
   f.field("device", device, "where tensors live; auto: a GPU when there is one",
           {.choices = {"auto", "cpu", "cuda"}, .may_change_on_resume = true});
-  f.field("precision", precision, "of convolutions and matrix products; norms, softmax and loss stay in float32",
+  f.field("precision", precision,
+          "of convolutions and matrix products; norms, softmax and loss stay in float32",
           {.choices = {"fp32", "bf16"}});
-  f.field("loss_mask", loss_mask, "pixels that count in the loss (Q14: the published code takes all)", {.choices = {"brain", "none"}});
-  f.field("nan_policy", nan_policy, "when loss or gradient is not finite: end the run, or leave the update out",
+  f.field("loss_mask", loss_mask, "pixels that count in the loss (Q14: the published code takes all)",
+          {.choices = {"brain", "none"}});
+  f.field("nan_policy", nan_policy,
+          "when loss or gradient is not finite: end the run, or leave the update out",
           {.choices = {"stop", "skip"}, .may_change_on_resume = true});
-  f.field("ema_decay", ema_decay, "of the running average of the weights that is evaluated; 0: none (Q15)", {.min = 0.0, .max = 0.999999});
+  f.field("ema_decay", ema_decay, "of the running average of the weights that is evaluated; 0: none (Q15)",
+          {.min = 0.0, .max = 0.999999});
   f.field("clip_norm", clip_norm, "largest norm of the gradient; 0: any", {.min = 0.0});
   f.field("bucket_mb", bucket_mb, "size of the pieces in which gradients are summed over ranks",
           {.min = 0.01, .unit = "MB", .may_change_on_resume = true});
   f.field("check_replicas_every_samples", check_replicas_every_samples,
           "how often ranks compare their weights; 0: at the start and with each checkpoint",
           {.min = 0, .unit = "samples", .may_change_on_resume = true});
-  f.field("log_every_steps", log_every_steps, "steps between two lines of metrics", {.min = 1, .may_change_on_resume = true});
+  f.field("log_every_steps", log_every_steps, "steps between two lines of metrics",
+          {.min = 1, .may_change_on_resume = true});
   f.group("optimizer", optimizer);
 }
 
 void ValidationOptions::fields(Fields& f) {
-  f.field("every_samples", every_samples, "0: only at the end", {.min = 0, .unit = "samples", .may_change_on_resume = true});
+  f.field("every_samples", every_samples, "0: only at the end",
+          {.min = 0, .unit = "samples", .may_change_on_resume = true});
   f.field("set", set, "labelled set whose Dice curve is followed", {.may_change_on_resume = true});
-  f.field("pictures", pictures, "volumes shown in pictures/ at each validation", {.min = 0, .max = 64, .may_change_on_resume = true});
+  f.field("pictures", pictures, "volumes shown in pictures/ at each validation",
+          {.min = 0, .max = 64, .may_change_on_resume = true});
 }
 
 void CheckpointOptions::fields(Fields& f) {
-  f.field("every_samples", every_samples, "0: only at the end and when stopped", {.min = 0, .unit = "samples", .may_change_on_resume = true});
-  f.field("every_minutes", every_minutes, "0: not by time", {.min = 0.0, .unit = "minutes", .may_change_on_resume = true});
-  f.field("keep_last", keep_last, "checkpoints kept beside the best one", {.min = 1, .may_change_on_resume = true});
+  f.field("every_samples", every_samples, "0: only at the end and when stopped",
+          {.min = 0, .unit = "samples", .may_change_on_resume = true});
+  f.field("every_minutes", every_minutes, "0: not by time",
+          {.min = 0.0, .unit = "minutes", .may_change_on_resume = true});
+  f.field("keep_last", keep_last, "checkpoints kept beside the best one",
+          {.min = 1, .may_change_on_resume = true});
   f.field("metric", metric, "of the validation that decides which checkpoint is the best",
           {.choices = {"dice", "auprc", "auroc", "loss"}, .may_change_on_resume = true});
-  f.field("resume", resume, "auto: from the newest valid checkpoint of the run folder; never: start anew; or the path of a checkpoint",
+  f.field("resume", resume,
+          "auto: from the newest valid checkpoint of the run folder; never: start anew; or the path of a "
+          "checkpoint",
           {.may_change_on_resume = true});
 }
 
@@ -67,14 +80,21 @@ void Options::validate() const {
   const std::int64_t halvings = static_cast<std::int64_t>(model.unet.multipliers.size()) - 1;
   for (const std::size_t axis : {0u, 1u})
     if (axis < data.image_size.size() && data.image_size[axis] % (std::int64_t{1} << halvings) != 0)
-      throw ConfigError(fmt::format("data.image_size {} is not divisible by {}, which model.multipliers with {} levels needs; crop or pad to "
-                                    "a multiple", data.image_size[axis], std::int64_t{1} << halvings, halvings + 1));
+      throw ConfigError(
+          fmt::format("data.image_size {} is not divisible by {}, which model.multipliers with {} levels "
+                      "needs; crop or pad to "
+                      "a multiple",
+                      data.image_size[axis], std::int64_t{1} << halvings, halvings + 1));
   if (trainer.max_samples < trainer.global_batch)
-    throw FatalStateError(fmt::format("trainer.max_samples = {} is less than one step of trainer.global_batch = {}: nothing would be trained; "
-                                      "raise max_samples", trainer.max_samples, trainer.global_batch));
+    throw FatalStateError(
+        fmt::format("trainer.max_samples = {} is less than one step of trainer.global_batch = {}: nothing "
+                    "would be trained; "
+                    "raise max_samples",
+                    trainer.max_samples, trainer.global_batch));
   if (evaluation.threshold_sets.size() != evaluation.test_sets.size())
-    throw ConfigError(fmt::format("evaluation.threshold_sets has {} names, evaluation.test_sets {}; they are pairs", evaluation.threshold_sets.size(),
-                                  evaluation.test_sets.size()));
+    throw ConfigError(
+        fmt::format("evaluation.threshold_sets has {} names, evaluation.test_sets {}; they are pairs",
+                    evaluation.threshold_sets.size(), evaluation.test_sets.size()));
 }
 
 }  // namespace gyrus

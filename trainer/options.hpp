@@ -24,12 +24,12 @@ struct TrainerOptions {
   std::int64_t global_batch = 32;
   std::int64_t micro_batch = 0;  // 0 (auto): the whole part of a rank
   std::int64_t max_samples = 460'800;
-  std::string device = "auto";        // auto | cpu | cuda
-  std::string precision = "fp32";     // fp32 | bf16
-  std::string loss_mask = "brain";    // brain | none (Q14)
-  std::string nan_policy = "stop";    // stop | skip
-  double ema_decay = 0.0;             // 0: no average; Q15
-  double clip_norm = 0.0;             // 0: no clipping
+  std::string device = "auto";      // auto | cpu | cuda
+  std::string precision = "fp32";   // fp32 | bf16
+  std::string loss_mask = "brain";  // brain | none (Q14)
+  std::string nan_policy = "stop";  // stop | skip
+  double ema_decay = 0.0;           // 0: no average; Q15
+  double clip_norm = 0.0;           // 0: no clipping
   double bucket_mb = 25.0;
   std::int64_t check_replicas_every_samples = 0;  // 0: at the start and with each checkpoint
   std::int64_t log_every_steps = 1;
@@ -50,8 +50,8 @@ struct CheckpointOptions {
   std::int64_t every_samples = 0;  // 0: only at the end and when stopped
   double every_minutes = 15.0;     // 0: never by time
   std::int64_t keep_last = 2;
-  std::string metric = "dice";     // dice | auprc | auroc | loss
-  std::string resume = "auto";     // auto | never | PATH
+  std::string metric = "dice";  // dice | auprc | auroc | loss
+  std::string resume = "auto";  // auto | never | PATH
 
   void fields(Fields& f);
 };

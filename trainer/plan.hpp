@@ -5,11 +5,12 @@
 
 namespace gyrus {
 
-/// Turns samples into steps: the one place that knows how. Schedules are given in samples, so that they mean the same for every
-/// number of ranks and every batch size.
+/// Turns samples into steps: the one place that knows how. Schedules are given in samples, so that they mean
+/// the same for every number of ranks and every batch size.
 class Plan {
  public:
-  /// @throws FatalStateError when nothing would be trained or a rank would have no work, saying what to change
+  /// @throws FatalStateError when nothing would be trained or a rank would have no work, saying what to
+  /// change
   Plan(std::int64_t max_samples, std::int64_t global_batch, int world_size);
 
   std::int64_t num_steps() const { return num_steps_; }
@@ -20,7 +21,8 @@ class Plan {
 
   /// Positions in the global batch [first, last) that a rank takes: contiguous, as even as possible.
   std::pair<std::int64_t, std::int64_t> part(int rank) const;
-  /// Whether step `step` (0-based) is the first to end at or beyond a multiple of `every_samples`; never for 0.
+  /// Whether step `step` (0-based) is the first to end at or beyond a multiple of `every_samples`; never for
+  /// 0.
   bool crosses(std::int64_t step, std::int64_t every_samples) const;
   /// Whether groups of `group_samples` consecutive samples are cut by the border between two ranks.
   bool groups_span_ranks(std::int64_t group_samples) const;

@@ -6,11 +6,12 @@
 
 namespace gyrus {
 
-/// The folder of one run, held by one job at a time: a lock of the kernel (freed when its process dies) on run.lock, which also names
-/// its owner. Rank 0 makes one. Move-only; releases the lock when it goes.
+/// The folder of one run, held by one job at a time: a lock of the kernel (freed when its process dies) on
+/// run.lock, which also names its owner. Rank 0 makes one. Move-only; releases the lock when it goes.
 class RunDirectory {
  public:
-  /// @throws ConfigError when another job holds it, naming its host, pid and boot id; DataError when it cannot be written
+  /// @throws ConfigError when another job holds it, naming its host, pid and boot id; DataError when it
+  /// cannot be written
   explicit RunDirectory(std::filesystem::path folder);
   ~RunDirectory();
   RunDirectory(const RunDirectory&) = delete;
@@ -24,7 +25,8 @@ class RunDirectory {
   const std::string& previous_status() const { return previous_status_; }
 
   /// Writes state.json. `status`: running | stopped | finished | failed.
-  void write_state(const std::string& status, int world_size, std::int64_t step, std::int64_t samples, const std::string& options_digest) const;
+  void write_state(const std::string& status, int world_size, std::int64_t step, std::int64_t samples,
+                   const std::string& options_digest) const;
 
  private:
   std::filesystem::path folder_;

@@ -13,14 +13,17 @@ void copy_into(const NamedTensors& targets, const NamedTensors& tensors, const s
   const torch::NoGradGuard no_gradient;
   for (const auto& [name, target] : targets) {
     const auto found = tensors.find(name);
-    if (found == tensors.end()) throw DataError(fmt::format("{} has no tensor {}: it belongs to another model", where, name));
+    if (found == tensors.end())
+      throw DataError(fmt::format("{} has no tensor {}: it belongs to another model", where, name));
     if (found->second.sizes() != target.sizes())
-      throw DataError(fmt::format("{}: tensor {} has shape [{}], this model needs [{}]", where, name, fmt::join(found->second.sizes().vec(), ", "),
+      throw DataError(fmt::format("{}: tensor {} has shape [{}], this model needs [{}]", where, name,
+                                  fmt::join(found->second.sizes().vec(), ", "),
                                   fmt::join(target.sizes().vec(), ", ")));
     torch::Tensor(target).copy_(found->second);
   }
   for (const auto& [name, tensor] : tensors)
-    if (!targets.contains(name)) throw DataError(fmt::format("{} has a tensor {} that this model does not know", where, name));
+    if (!targets.contains(name))
+      throw DataError(fmt::format("{} has a tensor {} that this model does not know", where, name));
 }
 
 }  // namespace
@@ -55,11 +58,16 @@ void move_model(torch::nn::Module& model, torch::Device device) {
     if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
 }
 
-void copy_state(const torch::nn::Module& from, torch::nn::Module& to) { copy_into(named_state(to), named_state(from), "the model"); }
+void copy_state(const torch::nn::Module& from, torch::nn::Module& to) {
+  copy_into(named_state(to), named_state(from), "the model");
+}
 
-void load_tensors(torch::nn::Module& model, const NamedTensors& tensors, const std::string& where) { copy_into(named_state(model), tensors, where); }
+void load_tensors(torch::nn::Module& model, const NamedTensors& tensors, const std::string& where) {
+  copy_into(named_state(model), tensors, where);
+}
 
-void load_optimizer(Optimizer& optimizer, const torch::nn::Module& model, const NamedTensors& tensors, const std::string& where) {
+void load_optimizer(Optimizer& optimizer, const torch::nn::Module& model, const NamedTensors& tensors,
+                    const std::string& where) {
   copy_into(named_moments(optimizer, model), tensors, where);
 }
 

@@ -18,12 +18,14 @@ NamedTensors named_state(const torch::nn::Module& model);
 /// "first.NAME" and "second.NAME" for each parameter.
 NamedTensors named_moments(const Optimizer& optimizer, const torch::nn::Module& model);
 
-/// To the device, in the memory format that is fast there (channels last on a GPU). @pre before gradients are synchronised
+/// To the device, in the memory format that is fast there (channels last on a GPU). @pre before gradients are
+/// synchronised
 void move_model(torch::nn::Module& model, torch::Device device);
 void copy_state(const torch::nn::Module& from, torch::nn::Module& to);
 
 /// Copies `tensors` into the model. @throws DataError when a name is missing, left over, or has another shape
 void load_tensors(torch::nn::Module& model, const NamedTensors& tensors, const std::string& where);
-void load_optimizer(Optimizer& optimizer, const torch::nn::Module& model, const NamedTensors& tensors, const std::string& where);
+void load_optimizer(Optimizer& optimizer, const torch::nn::Module& model, const NamedTensors& tensors,
+                    const std::string& where);
 
 }  // namespace gyrus

@@ -1,10 +1,11 @@
-// The training job: how it is built, resumed, run and stopped. One step's mathematics is in training_step.cpp.
+// The training job: how it is built, resumed, run and stopped. One step's mathematics is in
+// training_step.cpp.
 #include "trainer/trainer.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/torch.h>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -20,7 +21,6 @@
 #include "trainer/device.hpp"
 #include "trainer/distributed/process_group.hpp"
 #include "trainer/report/pictures.hpp"
-#include "trainer/report/run_history.hpp"
 #include "trainer/report/terminal.hpp"
 #include "trainer/run_directory.hpp"
 #include "trainer/state_tensors.hpp"
@@ -31,10 +31,13 @@ namespace {
 constexpr std::int64_t most_skipped_in_a_row = 20;
 constexpr double bytes_per_mb = 1024.0 * 1024.0;
 
-double now_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 /// Whether `value` of `metric` is better than the best so far.
-bool improves(const std::string& metric, const std::map<std::string, double>& value, const std::map<std::string, double>& best) {
+bool improves(const std::string& metric, const std::map<std::string, double>& value,
+              const std::map<std::string, double>& best) {
   const auto found = value.find(metric), known = best.find(metric);
   if (found == value.end() || std::isnan(found->second)) return false;
   if (known == best.end()) return true;
@@ -43,15 +46,23 @@ bool improves(const std::string& metric, const std::map<std::string, double>& va
 
 }  // namespace
 
-Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, const Topology& topology, RunDirectory* run)
-    : options_(options), communicator_(communicator), topology_(topology), run_(run),
-      device_(choose_device(options.trainer.device, topology)), plan_(options.trainer.max_samples, options.trainer.global_batch, communicator.size()),
-      schedule_(num_timesteps), store_(std::filesystem::path(options.run.dir) / "checkpoints") {
+Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, const Topology& topology,
+                 RunDirectory* run)
+    : options_(options),
+      communicator_(communicator),
+      topology_(topology),
+      run_(run),
+      device_(choose_device(options.trainer.device, topology)),
+      plan_(options.trainer.max_samples, options.trainer.global_batch, communicator.size()),
+      schedule_(num_timesteps),
+      store_(std::filesystem::path(options.run.dir) / "checkpoints") {
   set_compute_threads(topology);
-  on_every_rank(communicator_, [&] { dataset_ = std::make_shared<const Dataset>(Dataset::open(options_.data)); });
+  on_every_rank(communicator_,
+                [&] { dataset_ = std::make_shared<const Dataset>(Dataset::open(options_.data)); });
   dataset_->volumes(options_.validation.set);  // a wrong name ends the job now, not at the first validation
   build_model();
-  evaluator_ = std::make_unique<Evaluator>(*dataset_, schedule_, options_.noise, options_.evaluation, options_.seed, device_);
+  evaluator_ = std::make_unique<Evaluator>(*dataset_, schedule_, options_.noise, options_.evaluation,
+                                           options_.seed, device_);
   if (is_first()) metrics_ = std::make_unique<MetricsLog>(run_->path(), run_->attempt());
   resume();
   check_replicas();
@@ -72,12 +83,15 @@ void Trainer::build_model() {
   for (const auto& parameter : model_->parameters()) parameters_.push_back(parameter);
   optimizer_ = std::make_unique<Optimizer>(options_.trainer.optimizer, parameters_);
   group_ = make_process_group(communicator_, device_);
-  sync_ = std::make_unique<GradientSync>(parameters_, group_, static_cast<std::int64_t>(options_.trainer.bucket_mb * bytes_per_mb));
-  training_step_ = std::make_unique<TrainingStep>(options_, plan_, *model_, *sync_, communicator_.rank(),
-                                                  make_sum_over_ranks(communicator_, group_, device_), device_);
+  sync_ = std::make_unique<GradientSync>(
+      parameters_, group_, static_cast<std::int64_t>(options_.trainer.bucket_mb * bytes_per_mb));
+  training_step_ =
+      std::make_unique<TrainingStep>(options_, plan_, *model_, *sync_, communicator_.rank(),
+                                     make_sum_over_ranks(communicator_, group_, device_), device_);
 }
 
-// ---------------------------------------------------------------------------------------------------------- resuming
+// ----------------------------------------------------------------------------------------------------------
+// resuming
 
 std::filesystem::path Trainer::choose_checkpoint() const {
   const std::string& wanted = options_.checkpoint.resume;
@@ -88,8 +102,10 @@ std::filesystem::path Trainer::choose_checkpoint() const {
   const auto all = store_.list(/*deep=*/false);
   if (wanted == "never") {
     if (!all.empty())
-      throw ConfigError(fmt::format("checkpoint.resume=never, but {} already holds {} checkpoint(s); choose another run.name or move them away",
-                                    (run_->path() / "checkpoints").string(), all.size()));
+      throw ConfigError(
+          fmt::format("checkpoint.resume=never, but {} already holds {} checkpoint(s); choose another "
+                      "run.name or move them away",
+                      (run_->path() / "checkpoints").string(), all.size()));
     return {};
   }
   std::int64_t newest_samples = 0;
@@ -98,16 +114,21 @@ std::filesystem::path Trainer::choose_checkpoint() const {
     try {
       const TrainState state = read_checkpoint(info->folder);
       if (info != all.rbegin())
-        log::warning("resuming from {} instead; {} samples after it are lost and will be trained again", info->folder.string(),
-                     newest_samples > state.samples ? std::to_string(newest_samples - state.samples) : std::string("the"));
+        log::warning("resuming from {} instead; {} samples after it are lost and will be trained again",
+                     info->folder.string(),
+                     newest_samples > state.samples ? std::to_string(newest_samples - state.samples)
+                                                    : std::string("the"));
       return info->folder;
     } catch (const DataError& problem) {
       log::warning("the checkpoint {} cannot be used: {}", info->folder.string(), problem.what());
     }
   }
   if (!all.empty())
-    throw FatalStateError(fmt::format("none of the {} checkpoint(s) in {} is valid; the run does not start again at step 0 by itself: restore one, or "
-                                      "choose another run.name", all.size(), (run_->path() / "checkpoints").string()));
+    throw FatalStateError(
+        fmt::format("none of the {} checkpoint(s) in {} is valid; the run does not start again at step 0 by "
+                    "itself: restore one, or "
+                    "choose another run.name",
+                    all.size(), (run_->path() / "checkpoints").string()));
   return {};
 }
 
@@ -117,15 +138,22 @@ void Trainer::check_resumed(const TrainState& state, const std::string& where) c
   std::string changes;
   for (const auto& [name, value] : now) {
     const auto then = state.fixed_options.find(name);
-    if (then == state.fixed_options.end()) changes += fmt::format("\n  {}: not known to the checkpoint, {} now", name, value);
-    else if (then->second != value) changes += fmt::format("\n  {}: {} in the checkpoint, {} now", name, then->second, value);
+    if (then == state.fixed_options.end())
+      changes += fmt::format("\n  {}: not known to the checkpoint, {} now", name, value);
+    else if (then->second != value)
+      changes += fmt::format("\n  {}: {} in the checkpoint, {} now", name, then->second, value);
   }
   if (!changes.empty())
-    throw ConfigError(fmt::format("the configuration changed since {} in options that a resumed run must keep:{}\nChange them back, or choose another "
-                                  "run.name", where, changes));
+    throw ConfigError(
+        fmt::format("the configuration changed since {} in options that a resumed run must keep:{}\nChange "
+                    "them back, or choose another "
+                    "run.name",
+                    where, changes));
   if (state.dataset_digest != dataset_->digest())
-    throw ConfigError(fmt::format("{} was trained on other data than data.root {} holds now; prepare the same data, or choose another run.name", where,
-                                  options_.data.root));
+    throw ConfigError(
+        fmt::format("{} was trained on other data than data.root {} holds now; prepare the same data, or "
+                    "choose another run.name",
+                    where, options_.data.root));
 }
 
 void Trainer::resume() {
@@ -151,24 +179,31 @@ void Trainer::resume() {
   event("resume", fmt::format("from {}", chosen));
 }
 
-// ------------------------------------------------------------------------------------------------------------ the loop
+// ------------------------------------------------------------------------------------------------------------
+// the loop
 
 ExitCode Trainer::run() {
   if (step_ >= plan_.num_steps()) {
-    log::info("this run is complete: {} steps, {} samples, in {}", step_, format_count(plan_.samples_after(step_)), options_.run.dir);
-    show_end();
+    log::info("this run is complete: {} steps, {} samples, in {}", step_,
+              format_count(plan_.samples_after(step_)), options_.run.dir);
+    if (is_first()) display_.end(store_.best());
     return ExitCode::finished;
   }
-  show_start_table();
-  if (is_first()) run_->write_state("running", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
+  display_.start(*model_, *dataset_, topology_, device_, run_ != nullptr ? run_->attempt() : 1);
+  if (is_first())
+    run_->write_state("running", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
   const std::int64_t threads = loader_threads(options_.data);
-  Loader loader(dataset_, "train", SampleOrder(*dataset_, "train", options_.data.slice_policy, options_.data.min_brain_fraction, options_.seed),
+  Loader loader(dataset_, "train",
+                SampleOrder(*dataset_, "train", options_.data.slice_policy, options_.data.min_brain_fraction,
+                            options_.seed),
                 options_.data.augment, options_.seed, threads, options_.data.prefetch_batches);
   const auto part = plan_.part(communicator_.rank());
-  loader.start(static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_), [this, part](std::uint64_t step) {
-    const auto first = step * static_cast<std::uint64_t>(plan_.global_batch());
-    return std::pair{first + static_cast<std::uint64_t>(part.first), first + static_cast<std::uint64_t>(part.second)};
-  });
+  loader.start(static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),
+               [this, part](std::uint64_t step) {
+                 const auto first = step * static_cast<std::uint64_t>(plan_.global_batch());
+                 return std::pair{first + static_cast<std::uint64_t>(part.first),
+                                  first + static_cast<std::uint64_t>(part.second)};
+               });
   started_at_ = last_saved_at_ = now_seconds();
   model_->train();
 
@@ -186,15 +221,18 @@ ExitCode Trainer::run() {
   if (step_ < plan_.num_steps()) {
     if (saved_step_ != step_) save_checkpoint(false);
     event("stop", fmt::format("signal {}", stop_requested_));
-    if (is_first()) run_->write_state("stopped", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
-    log::info("stopped by signal {} at step {} of {}; a checkpoint is saved, start again to go on", stop_requested_, step_, plan_.num_steps());
+    if (is_first())
+      run_->write_state("stopped", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
+    log::info("stopped by signal {} at step {} of {}; a checkpoint is saved, start again to go on",
+              stop_requested_, step_, plan_.num_steps());
     return ExitCode::stopped_early;
   }
   validate();
   if (saved_step_ != step_) save_checkpoint(false);
   event("finish", "");
-  if (is_first()) run_->write_state("finished", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
-  show_end();
+  if (is_first())
+    run_->write_state("finished", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
+  if (is_first()) display_.end(store_.best());
   return ExitCode::finished;
 }
 
@@ -231,29 +269,46 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
   } else {
     ++skipped_in_a_row_;
     event("nan", fmt::format("loss {} gradient norm {}", loss, norm));
-    const std::string what = fmt::format("loss {} and gradient norm {} at step {} are not finite", loss, norm, step_ + 1);
+    const std::string what =
+        fmt::format("loss {} and gradient norm {} at step {} are not finite", loss, norm, step_ + 1);
     if (options_.trainer.nan_policy == "stop" || skipped_in_a_row_ > most_skipped_in_a_row)
-      throw AgreedError(ExitCode::do_not_requeue, fmt::format("{}; the last checkpoint is from step {}. Lower trainer.optimizer.lr, clip gradients "
-                        "(trainer.clip_norm), or leave such updates out (trainer.nan_policy=skip, at most {} in a row)", what, std::max<std::int64_t>(0, saved_step_),
-                        most_skipped_in_a_row));
+      throw AgreedError(
+          ExitCode::do_not_requeue,
+          fmt::format(
+              "{}; the last checkpoint is from step {}. Lower trainer.optimizer.lr, clip gradients "
+              "(trainer.clip_norm), or leave such updates out (trainer.nan_policy=skip, at most {} in a row)",
+              what, std::max<std::int64_t>(0, saved_step_), most_skipped_in_a_row));
     log::warning("{}; the update is left out", what);
   }
   ++step_;
   const double end = now_seconds();
   const double step_seconds = end - start + data_seconds;
-  rate_ = rate_ == 0.0 ? plan_.global_batch() / step_seconds : 0.9 * rate_ + 0.1 * plan_.global_batch() / step_seconds;
+  rate_ = rate_ == 0.0 ? plan_.global_batch() / step_seconds
+                       : 0.9 * rate_ + 0.1 * plan_.global_batch() / step_seconds;
   total_data_wait_ += all.data_wait;
   total_step_seconds_ += step_seconds;
   if (is_first() && (step_ % options_.trainer.log_every_steps == 0 || step_ == plan_.num_steps())) {
     const auto loss_bits = static_cast<float>(loss);
     const std::uint64_t fingerprint = digest64(std::as_bytes(std::span(&loss_bits, 1)), all.inputs);
-    metrics_->write("train", step_, {{"samples", plan_.samples_after(step_)}, {"epoch", batch.samples.empty() ? 0 : batch.samples.back().epoch},
-                    {"loss", loss}, {"lr", lr}, {"grad_norm", norm}, {"samples_per_second", plan_.global_batch() / step_seconds},
-                    {"step_seconds", {{"data", data_seconds}, {"forward", outcome.forward_seconds}, {"backward", outcome.backward_seconds},
-                                      {"sync", outcome.exposed_sync_seconds}, {"optimizer", end - optimizer_start}}},
-                    {"inputs", to_hex(all.inputs)}, {"fingerprint", to_hex(fingerprint)}});
+    metrics_->write("train", step_,
+                    {{"samples", plan_.samples_after(step_)},
+                     {"epoch", batch.samples.empty() ? 0 : batch.samples.back().epoch},
+                     {"loss", loss},
+                     {"lr", lr},
+                     {"grad_norm", norm},
+                     {"samples_per_second", plan_.global_batch() / step_seconds},
+                     {"step_seconds",
+                      {{"data", data_seconds},
+                       {"forward", outcome.forward_seconds},
+                       {"backward", outcome.backward_seconds},
+                       {"sync", outcome.exposed_sync_seconds},
+                       {"optimizer", end - optimizer_start}}},
+                     {"inputs", to_hex(all.inputs)},
+                     {"fingerprint", to_hex(fingerprint)}});
   }
-  show_progress(loss, total_data_wait_ / total_step_seconds_);
+  const auto dice = last_metrics_.find("dice");
+  display_.progress({step_, rate_, loss, total_data_wait_ / total_step_seconds_,
+                     dice == last_metrics_.end() ? std::nullopt : std::optional(dice->second)});
 }
 
 void Trainer::update_average() {
@@ -270,34 +325,51 @@ void Trainer::validate() {
   DiffusionModel& model = evaluated_model();
   model.eval();
   std::vector<ScoredVolume> shown;  // of this rank
-  const std::int64_t pictures_per_rank = (options_.validation.pictures + communicator_.size() - 1) / communicator_.size();
-  const SetScores scores = evaluator_->score_set(evaluator_->residuals_of(model), options_.validation.set, communicator_, [&](const ScoredVolume& volume) {
-    if (static_cast<std::int64_t>(shown.size()) < pictures_per_rank) shown.push_back(volume);
-  });
+  const std::int64_t pictures_per_rank =
+      (options_.validation.pictures + communicator_.size() - 1) / communicator_.size();
+  const SetScores scores =
+      evaluator_->score_set(evaluator_->residuals_of(model), options_.validation.set, communicator_,
+                            [&](const ScoredVolume& volume) {
+                              if (static_cast<std::int64_t>(shown.size()) < pictures_per_rank)
+                                shown.push_back(volume);
+                            });
   model.train();
   const auto pictures = std::filesystem::path(options_.run.dir) / "pictures";
   on_every_rank(communicator_, [&] {
     for (const auto& volume : shown)
-      write_picture(pictures / fmt::format("step-{:09d}-{}.png", step_, volume.volume.id), volume, scores.best.threshold);
+      write_picture(pictures / fmt::format("step-{:09d}-{}.png", step_, volume.volume.id), volume,
+                    scores.best.threshold);
   });
-  last_metrics_ = {{"dice", scores.best.dice}, {"threshold", scores.best.threshold}, {"auprc", scores.auprc}, {"auroc", scores.auroc},
-                   {"loss", scores.loss}, {"l1", scores.l1}};
+  last_metrics_ = {{"dice", scores.best.dice}, {"threshold", scores.best.threshold},
+                   {"auprc", scores.auprc},    {"auroc", scores.auroc},
+                   {"loss", scores.loss},      {"l1", scores.l1}};
   validated_step_ = step_;
   if (is_first())
-    metrics_->write("validation", step_, {{"samples", plan_.samples_after(step_)}, {"set", scores.set}, {"loss", scores.loss},
-                    {"dice", scores.best.dice}, {"threshold", scores.best.threshold}, {"auprc", scores.auprc}, {"auroc", scores.auroc},
-                    {"l1", scores.l1}, {"patients", scores.patients}, {"seconds", scores.seconds},
-                    {"dice_curve", {{"thresholds", scores.curve_thresholds}, {"dice", scores.curve_dice}}}});
-  log::info("  validation {:>9} samples  dice {:.4f} at {:.3f}  auprc {:.4f}  auroc {:.4f}  l1 {:.4f}  loss {:.4f}  ({} patients, {})",
-            format_count(plan_.samples_after(step_)), scores.best.dice, scores.best.threshold, scores.auprc, scores.auroc, scores.l1, scores.loss,
-            scores.patients, format_duration(scores.seconds));
+    metrics_->write("validation", step_,
+                    {{"samples", plan_.samples_after(step_)},
+                     {"set", scores.set},
+                     {"loss", scores.loss},
+                     {"dice", scores.best.dice},
+                     {"threshold", scores.best.threshold},
+                     {"auprc", scores.auprc},
+                     {"auroc", scores.auroc},
+                     {"l1", scores.l1},
+                     {"patients", scores.patients},
+                     {"seconds", scores.seconds},
+                     {"dice_curve", {{"thresholds", scores.curve_thresholds}, {"dice", scores.curve_dice}}}});
+  log::info(
+      "  validation {:>9} samples  dice {:.4f} at {:.3f}  auprc {:.4f}  auroc {:.4f}  l1 {:.4f}  loss {:.4f} "
+      " ({} patients, {})",
+      format_count(plan_.samples_after(step_)), scores.best.dice, scores.best.threshold, scores.auprc,
+      scores.auroc, scores.l1, scores.loss, scores.patients, format_duration(scores.seconds));
   if (improves(options_.checkpoint.metric, last_metrics_, best_metrics_)) {
     best_metrics_ = last_metrics_;
     save_checkpoint(true);
   }
 }
 
-// --------------------------------------------------------------------------------------------------------- checkpoints
+// ---------------------------------------------------------------------------------------------------------
+// checkpoints
 
 TrainState Trainer::current_state() const {
   TrainState state;
@@ -327,75 +399,28 @@ void Trainer::check_replicas() const {
   const auto digests = communicator_.gather(weights_digest(named_state(*model_)));
   for (std::size_t rank = 1; rank < digests.size(); ++rank)
     if (digests[rank] != digests[0])
-      throw AgreedError(ExitCode::communication, fmt::format("the weights of rank {} differ from those of rank 0 at step {}: memory or network of its node may "
-                        "be faulty. Start again: the run resumes from the checkpoint of step {}", rank, step_, std::max<std::int64_t>(0, saved_step_)));
+      throw AgreedError(ExitCode::communication,
+                        fmt::format("the weights of rank {} differ from those of rank 0 at step {}: memory "
+                                    "or network of its node may "
+                                    "be faulty. Start again: the run resumes from the checkpoint of step {}",
+                                    rank, step_, std::max<std::int64_t>(0, saved_step_)));
 }
 
-// -------------------------------------------------------------------------------------------------- what a person sees
+// -------------------------------------------------------------------------------------------------- what a
+// person sees
 
 std::string Trainer::options_digest() const {
   Options copy = options_;
   std::uint64_t digest = 0;
-  for (const auto& [name, value] : options_fixed_on_resume([&](Fields& fields) { copy.fields(fields); })) digest = digest64(name + "=" + value, digest);
+  for (const auto& [name, value] : options_fixed_on_resume([&](Fields& fields) { copy.fields(fields); }))
+    digest = digest64(name + "=" + value, digest);
   return to_hex(digest);
 }
 
 void Trainer::event(const std::string& what, const std::string& detail) const {
-  if (metrics_) metrics_->write("event", step_, {{"event", what}, {"detail", detail}, {"world_size", communicator_.size()}});
-}
-
-void Trainer::show_start_table() const {
-  const auto part = plan_.part(0);
-  std::string sets;
-  for (const auto& set : dataset_->sets()) sets += fmt::format("{}{} {}", sets.empty() ? "" : ", ", set, dataset_->volumes(set).size());
-  std::string parameters = format_count(num_parameters(*model_));
-  if (model_->is_conditioned())
-    parameters += fmt::format(" (unet {}, encoder {})", format_count(num_parameters(model_->unet())), format_count(num_parameters(model_->encoder())));
-  log::info("{}", format_table({
-      {"run", fmt::format("{} (attempt {})", options_.run.dir, run_ != nullptr ? run_->attempt() : 1)},
-      {"model", fmt::format("{}, conditioning {}, {} parameters", options_.model.name, options_.model.conditioning, parameters)},
-      {"data", fmt::format("{}: {} x {} slices; volumes: {}", options_.data.name, dataset_->height(), dataset_->width(), sets)},
-      {"noise", fmt::format("{}, one field per {}, test level {}", options_.noise.kind, options_.noise.sharing, fmt::join(options_.noise.level, ", "))},
-      {"plan", fmt::format("{} samples = {} steps of {}{}", format_count(plan_.samples_after(plan_.num_steps())), format_count(plan_.num_steps()),
-                           plan_.global_batch(), plan_.dropped_samples() > 0 ? fmt::format(" ({} do not fill a step)", plan_.dropped_samples()) : "")},
-      {"ranks", fmt::format("{} on {} node(s), {} per rank, {} thread(s) each, {}", communicator_.size(), topology_.num_nodes,
-                            part.second - part.first, torch::get_num_threads(), device_.str())},
-      {"optimizer", fmt::format("{}, lr {} {}{}", options_.trainer.optimizer.name, options_.trainer.optimizer.lr, options_.trainer.optimizer.schedule,
-                                options_.trainer.ema_decay > 0.0 ? fmt::format(", weights averaged with {}", options_.trainer.ema_decay) : "")},
-  }));
-}
-
-void Trainer::show_progress(double loss, double data_share) {
-  if (!is_first()) return;
-  const double left = static_cast<double>(plan_.num_steps() - step_) * static_cast<double>(plan_.global_batch()) / rate_;
-  const auto dice = last_metrics_.find("dice");
-  const std::string line = fmt::format("step {}/{}  {:.0f} %  {:.1f} samples/s  {} left  loss {:.4f}  dice {}  data wait {:.1f} %", step_, plan_.num_steps(),
-                                       100.0 * static_cast<double>(step_) / static_cast<double>(plan_.num_steps()), rate_, format_duration(left), loss,
-                                       dice == last_metrics_.end() ? "-" : fmt::format("{:.4f}", dice->second), 100.0 * data_share);
-  if (log::on_terminal()) {
-    log::progress(line);
-    return;
-  }
-  // Not a terminal: a line for the first steps, where the estimate is wanted, then one per twentieth of the run.
-  const std::int64_t every = std::max<std::int64_t>(1, plan_.num_steps() / 20);
-  if (step_ == 10 || step_ % every == 0) log::info("{}", line);
-}
-
-void Trainer::show_end() const {
-  if (!is_first()) return;
-  const auto history = read_validations(run_->path() / "metrics.jsonl");
-  std::vector<double> samples, dice;
-  for (const auto& validation : history) {
-    samples.push_back(static_cast<double>(validation.samples));
-    dice.push_back(validation.dice);
-  }
-  if (!dice.empty()) log::info("\n{}", format_chart(fmt::format("Dice on {}", options_.validation.set), samples, dice, "samples"));
-  const auto best = store_.best();
-  log::info("\n{}", format_table({{"best checkpoint", best ? best->string() : "-"},
-                                  {"metrics", (run_->path() / "metrics.jsonl").string() + ", metrics.csv, tensorboard/"},
-                                  {"pictures", (run_->path() / "pictures").string()},
-                                  {"logs", (run_->path() / "log").string()},
-                                  {"evaluate", fmt::format("gyrus eval checkpoint={}", options_.run.dir)}}));
+  if (metrics_)
+    metrics_->write("event", step_,
+                    {{"event", what}, {"detail", detail}, {"world_size", communicator_.size()}});
 }
 
 }  // namespace gyrus

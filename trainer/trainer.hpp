@@ -21,21 +21,24 @@
 #include "trainer/options.hpp"
 #include "trainer/plan.hpp"
 #include "trainer/report/metrics_log.hpp"
+#include "trainer/report/run_display.hpp"
 #include "trainer/training_step.hpp"
 
 namespace gyrus {
 
 class RunDirectory;
 
-/// One training job: builds the parts, resumes, loops over steps, validates, checkpoints and stops in time. All ranks make one
-/// with equal options; every public function is collective.
+/// One training job: builds the parts, resumes, loops over steps, validates, checkpoints and stops in time.
+/// All ranks make one with equal options; every public function is collective.
 class Trainer {
  public:
   /// @param run  the run folder; rank 0's only, null on the others
-  Trainer(const Options& options, const mpi::Communicator& communicator, const Topology& topology, RunDirectory* run);
+  Trainer(const Options& options, const mpi::Communicator& communicator, const Topology& topology,
+          RunDirectory* run);
   ~Trainer();
 
-  /// @returns finished, or stopped_early when a signal asked to stop; a valid checkpoint is on disk in both cases
+  /// @returns finished, or stopped_early when a signal asked to stop; a valid checkpoint is on disk in both
+  /// cases
   ExitCode run();
 
  private:
@@ -55,9 +58,6 @@ class Trainer {
   void save_checkpoint(bool is_best);
   void check_replicas() const;
   void update_average();
-  void show_start_table() const;
-  void show_end() const;
-  void show_progress(double loss, double data_share);
   void event(const std::string& what, const std::string& detail) const;
   TrainState current_state() const;
   DiffusionModel& evaluated_model() const { return average_ ? *average_ : *model_; }
@@ -70,6 +70,7 @@ class Trainer {
   RunDirectory* run_;
   torch::Device device_;
   Plan plan_;
+  RunDisplay display_{options_, plan_};
   StopSignal stop_signal_;
   std::shared_ptr<const Dataset> dataset_;
   Schedule schedule_;
@@ -83,15 +84,16 @@ class Trainer {
   std::unique_ptr<MetricsLog> metrics_;  // rank 0
   CheckpointStore store_;
 
-  std::int64_t step_ = 0;            // steps done
-  std::int64_t saved_step_ = -1;     // step of the newest checkpoint
+  std::int64_t step_ = 0;         // steps done
+  std::int64_t saved_step_ = -1;  // step of the newest checkpoint
   std::int64_t validated_step_ = -1;
   std::int64_t skipped_in_a_row_ = 0;
   std::int64_t stop_requested_ = 0;  // agreed signal number
   bool checkpoint_due_ = false;      // agreed
   std::map<std::string, double> last_metrics_;
   std::map<std::string, double> best_metrics_;
-  double started_at_ = 0.0, last_saved_at_ = 0.0, rate_ = 0.0, total_data_wait_ = 0.0, total_step_seconds_ = 0.0;
+  double started_at_ = 0.0, last_saved_at_ = 0.0, rate_ = 0.0, total_data_wait_ = 0.0,
+         total_step_seconds_ = 0.0;
 };
 
 }  // namespace gyrus

@@ -17,7 +17,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 /// Convolutions and matrix products in bfloat16 while it lives.
 class Autocast {
@@ -40,9 +42,16 @@ class Autocast {
 
 }  // namespace
 
-TrainingStep::TrainingStep(const Options& options, const Plan& plan, DiffusionModel& model, GradientSync& sync, int rank,
-                           std::function<void(torch::Tensor&)> sum_over_ranks, torch::Device device)
-    : options_(options), plan_(plan), model_(model), sync_(sync), rank_(rank), device_(device), schedule_(num_timesteps),
+TrainingStep::TrainingStep(const Options& options, const Plan& plan, DiffusionModel& model,
+                           GradientSync& sync, int rank, std::function<void(torch::Tensor&)> sum_over_ranks,
+                           torch::Device device)
+    : options_(options),
+      plan_(plan),
+      model_(model),
+      sync_(sync),
+      rank_(rank),
+      device_(device),
+      schedule_(num_timesteps),
       noise_model_(make_noise_model(options.noise)) {
   if (!model_.is_conditioned()) return;
   SampleGroups& groups = model_.encoder().sample_groups();
@@ -67,15 +76,19 @@ TrainingStep::Inputs TrainingStep::make_inputs(const Batch& batch, StepOutcome& 
     const auto batch_size = static_cast<std::uint64_t>(plan_.global_batch());
     const std::uint64_t key = shared ? sample.global_index / batch_size * batch_size : sample.global_index;
     auto* field = noise[i].data_ptr<float>();
-    noise_model_->draw(Random(options_.seed, Stream::noise, shared ? 0 : sample.epoch, key), batch.height, batch.width, field);
+    noise_model_->draw(Random(options_.seed, Stream::noise, shared ? 0 : sample.epoch, key), batch.height,
+                       batch.width, field);
     const std::uint64_t noise_digest = digest64(std::as_bytes(std::span(field, pixels)));
     const std::array<std::uint64_t, 4> identity = {sample.global_index, sample.id, t, noise_digest};
-    outcome.inputs += digest64(std::as_bytes(std::span(identity)));  // a sum: equal however ranks divide the samples
+    outcome.inputs +=
+        digest64(std::as_bytes(std::span(identity)));  // a sum: equal however ranks divide the samples
   }
   Inputs inputs;
-  inputs.slices = torch::from_blob(const_cast<float*>(batch.images.data()), shape, torch::kFloat32).to(device_, false, /*copy=*/true);
+  inputs.slices = torch::from_blob(const_cast<float*>(batch.images.data()), shape, torch::kFloat32)
+                      .to(device_, false, /*copy=*/true);
   if (options_.trainer.loss_mask == "brain")
-    inputs.mask = torch::from_blob(const_cast<std::uint8_t*>(batch.masks.data()), shape, torch::kUInt8).to(device_, torch::kFloat32);
+    inputs.mask = torch::from_blob(const_cast<std::uint8_t*>(batch.masks.data()), shape, torch::kUInt8)
+                      .to(device_, torch::kFloat32);
   inputs.timestep = timestep.to(device_);
   inputs.noise = noise.to(device_);
   return inputs;
@@ -84,11 +97,13 @@ TrainingStep::Inputs TrainingStep::make_inputs(const Batch& batch, StepOutcome& 
 torch::Tensor TrainingStep::drop_path_keep(const Batch& batch) const {
   const auto& rates = model_.encoder().drop_rates();
   if (rates.empty() || rates.back() == 0.0) return {};
-  torch::Tensor keep = torch::ones({static_cast<std::int64_t>(rates.size()), static_cast<std::int64_t>(batch.samples.size())});
+  torch::Tensor keep =
+      torch::ones({static_cast<std::int64_t>(rates.size()), static_cast<std::int64_t>(batch.samples.size())});
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {
     Random random(options_.seed, Stream::drop_path, batch.samples[i].epoch, batch.samples[i].global_index);
     for (std::size_t block = 0; block < rates.size(); ++block)
-      if (random.uniform() < rates[block]) keep[static_cast<std::int64_t>(block)][static_cast<std::int64_t>(i)] = 0.0f;
+      if (random.uniform() < rates[block])
+        keep[static_cast<std::int64_t>(block)][static_cast<std::int64_t>(i)] = 0.0f;
   }
   return keep.to(device_);
 }
@@ -98,7 +113,8 @@ StepOutcome TrainingStep::run(const Batch& batch) {
   auto start = Clock::now();
   const Inputs inputs = make_inputs(batch, outcome);
   const std::int64_t count = inputs.slices.size(0);
-  require(count == plan_.part(rank_).second - plan_.part(rank_).first, "a batch holds this rank's part of the global batch");
+  require(count == plan_.part(rank_).second - plan_.part(rank_).first,
+          "a batch holds this rank's part of the global batch");
   const bool half = options_.trainer.precision == "bf16";
   sync_.zero_gradients();
 
@@ -115,12 +131,15 @@ StepOutcome TrainingStep::run(const Batch& batch) {
   const std::int64_t micro = options_.trainer.micro_batch > 0 ? options_.trainer.micro_batch : count;
   for (std::int64_t first = 0; first < count; first += micro) {
     const std::int64_t last = std::min(count, first + micro);
-    const auto part = [&](const torch::Tensor& whole) { return whole.defined() ? whole.slice(0, first, last) : whole; };
+    const auto part = [&](const torch::Tensor& whole) {
+      return whole.defined() ? whole.slice(0, first, last) : whole;
+    };
     start = Clock::now();
     torch::Tensor loss;
     {
       const Autocast autocast(device_, half);
-      const torch::Tensor prediction = model_.unet().forward(part(noised), part(inputs.timestep), part(condition_leaf));
+      const torch::Tensor prediction =
+          model_.unet().forward(part(noised), part(inputs.timestep), part(condition_leaf));
       loss = per_sample_l1(prediction.to(torch::kFloat32), part(clean), part(inputs.mask)).sum();
     }
     outcome.loss_sum += loss.item<double>();

@@ -18,15 +18,16 @@ namespace gyrus {
 
 /// What a rank knows after its forward and backward passes.
 struct StepOutcome {
-  double loss_sum = 0.0;           // over this rank's samples
-  std::uint64_t inputs = 0;        // sum over samples of hashes of (position, slice id, timestep, noise values)
+  double loss_sum = 0.0;     // over this rank's samples
+  std::uint64_t inputs = 0;  // sum over samples of hashes of (position, slice id, timestep, noise values)
   double forward_seconds = 0.0, backward_seconds = 0.0, exposed_sync_seconds = 0.0;
 };
 
-/// Forward and backward of one step: afterwards every rank holds the gradient of the mean loss over the global batch.
-/// The encoder runs once over the rank's part, the UNet in micro-batches; gradients reach the encoder through the condition vectors,
-/// so micro-batches change memory, not mathematics.
-/// Determinism: timesteps and noise are keyed by the global sample index; equal for every number of ranks and micro-batch size.
+/// Forward and backward of one step: afterwards every rank holds the gradient of the mean loss over the
+/// global batch. The encoder runs once over the rank's part, the UNet in micro-batches; gradients reach the
+/// encoder through the condition vectors, so micro-batches change memory, not mathematics. Determinism:
+/// timesteps and noise are keyed by the global sample index; equal for every number of ranks and micro-batch
+/// size.
 class TrainingStep {
  public:
   /// Collective.

@@ -86,8 +86,7 @@ ConfigNode type_of_word(const std::string& word) {
   if (unsigned_word == "inf")
     return ConfigNode::make_floating(sign * std::numeric_limits<double>::infinity());
   if (unsigned_word == "nan") return ConfigNode::make_floating(std::numeric_limits<double>::quiet_NaN());
-  if (looks_like_floating(word))
-    return ConfigNode::make_floating(std::strtod(digits.c_str(), nullptr));
+  if (looks_like_floating(word)) return ConfigNode::make_floating(std::strtod(digits.c_str(), nullptr));
   return ConfigNode::make_text(word);
 }
 

@@ -1,4 +1,5 @@
-// main() of tests that run on several ranks: prints failures with their rank and makes ranks agree on the verdict.
+// main() of tests that run on several ranks: prints failures with their rank and makes ranks agree on the
+// verdict.
 #include <gtest/gtest.h>
 #include <mpi.h>
 
@@ -8,13 +9,15 @@
 
 namespace {
 
-/// Ranks must leave each test together: a rank that failed alone would leave the next test's collectives unmatched.
+/// Ranks must leave each test together: a rank that failed alone would leave the next test's collectives
+/// unmatched.
 class AgreeOnVerdict : public testing::EmptyTestEventListener {
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
     int rank = 0;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-    std::fprintf(stderr, "[rank %d] %s:%d: %s\n", rank, result.file_name(), result.line_number(), result.message());
+    std::fprintf(stderr, "[rank %d] %s:%d: %s\n", rank, result.file_name(), result.line_number(),
+                 result.message());
     std::fflush(stderr);
     if (result.fatally_failed()) MPI_Abort(MPI_COMM_WORLD, 1);  // the others may wait in a collective
   }

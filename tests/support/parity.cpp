@@ -23,11 +23,13 @@ std::uint64_t splitmix(std::uint64_t seed, std::uint64_t index) {
   return z ^ (z >> 31);
 }
 
-double largest(const torch::Tensor& t) { return t.numel() == 0 ? 0.0 : t.abs().max().item<double>(); }
+double largest(const torch::Tensor& t) {
+  return t.numel() == 0 ? 0.0 : t.abs().max().item<double>();
+}
 
 /// The error of `a` against `b` in the fixtures' metric (README of the fixtures, section 1).
-double error_of(const std::string& metric, const torch::Tensor& a, const torch::Tensor& b, const Case& parity_case,
-                const std::string& path) {
+double error_of(const std::string& metric, const torch::Tensor& a, const torch::Tensor& b,
+                const Case& parity_case, const std::string& path) {
   const torch::Tensor difference = (a - b).abs();
   const auto sibling = [&](const std::string& name) {
     return parity_case.tensor(path.substr(0, path.rfind('/') + 1) + name).flatten();
@@ -69,13 +71,18 @@ std::filesystem::path folder() {
   return std::filesystem::path(GYRUS_SOURCE_DIR) / ".." / "shared" / "parity";
 }
 
-bool Case::available(const std::string& name) { return std::filesystem::exists(folder() / (name + ".h5")); }
+bool Case::available(const std::string& name) {
+  return std::filesystem::exists(folder() / (name + ".h5"));
+}
 
-Case::Case(const std::string& name) : file_(H5Fopen((folder() / (name + ".h5")).c_str(), H5F_ACC_RDONLY, H5P_DEFAULT)), name_(name) {
+Case::Case(const std::string& name)
+    : file_(H5Fopen((folder() / (name + ".h5")).c_str(), H5F_ACC_RDONLY, H5P_DEFAULT)), name_(name) {
   if (file_ < 0) throw std::runtime_error("cannot open the parity case " + name);
 }
 
-Case::~Case() { H5Fclose(file_); }
+Case::~Case() {
+  H5Fclose(file_);
+}
 
 bool Case::has(const std::string& path) const {
   std::string partial;
@@ -96,7 +103,8 @@ torch::Tensor Case::tensor(const std::string& path) const {
   std::vector<std::int64_t> shape(dims, dims + std::max(rank, 0));
   const bool real = H5Tget_class(type) == H5T_FLOAT;
   torch::Tensor result = torch::empty(shape, real ? torch::kFloat64 : torch::kInt64);
-  const herr_t status = H5Dread(dataset, real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, result.data_ptr());
+  const herr_t status = H5Dread(dataset, real ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64, H5S_ALL, H5S_ALL,
+                                H5P_DEFAULT, result.data_ptr());
   H5Tclose(type);
   H5Sclose(space);
   H5Dclose(dataset);
@@ -148,8 +156,8 @@ void Case::expect(const std::string& path, const torch::Tensor& result, torch::S
   expect(path, result, type, {});
 }
 
-void Case::expect(const std::string& path, const torch::Tensor& result, torch::ScalarType type, const torch::Tensor& mask,
-                  const std::string& tolerance_name) const {
+void Case::expect(const std::string& path, const torch::Tensor& result, torch::ScalarType type,
+                  const torch::Tensor& mask, const std::string& tolerance_name) const {
   torch::Tensor expected = tensor(path).to(torch::kFloat64).flatten();
   torch::Tensor actual = result.detach().to(torch::kCPU, torch::kFloat64).flatten();
   ASSERT_EQ(expected.numel(), actual.numel()) << name_ << " " << path;
@@ -161,9 +169,11 @@ void Case::expect(const std::string& path, const torch::Tensor& result, torch::S
   expected = torch::where(use, expected, torch::zeros_like(expected));
   const double error = error_of(metric, actual, expected, *this, path);
   const bool wide = type == torch::kFloat64;
-  const double tolerance = attribute(path, !tolerance_name.empty() ? tolerance_name : wide ? "tolerance_f64" : "tolerance");
-  std::printf("parity %-28s %-34s %-12s %s observed %.2e tolerance %.0e\n", name_.c_str(), path.c_str(), metric.c_str(),
-              wide ? "f64" : "f32", error, tolerance);
+  const double tolerance = attribute(path, !tolerance_name.empty() ? tolerance_name
+                                           : wide                  ? "tolerance_f64"
+                                                                   : "tolerance");
+  std::printf("parity %-28s %-34s %-12s %s observed %.2e tolerance %.0e\n", name_.c_str(), path.c_str(),
+              metric.c_str(), wide ? "f64" : "f32", error, tolerance);
   EXPECT_LE(error, tolerance) << name_ << " " << path << " (" << metric << ")";
 }
 
@@ -176,27 +186,32 @@ torch::Tensor uniform(const std::string& text, std::int64_t count) {
   return values;
 }
 
-torch::Tensor fill(const std::string& salt, const std::string& name, at::IntArrayRef shape, double offset, double scale,
-                   torch::ScalarType type) {
+torch::Tensor fill(const std::string& salt, const std::string& name, at::IntArrayRef shape, double offset,
+                   double scale, torch::ScalarType type) {
   const torch::Tensor u = uniform(salt + "/" + name, c10::multiply_integers(shape));
   return (u * scale + offset).to(torch::kFloat32).to(type).view(shape);
 }
 
-void fill_model(const Case& parity_case, torch::nn::Module& model, torch::ScalarType type, const std::string& prefix) {
+void fill_model(const Case& parity_case, torch::nn::Module& model, torch::ScalarType type,
+                const std::string& prefix) {
   const torch::NoGradGuard no_gradient;
   model.to(type);
   auto state = state_of(model, prefix);
   const std::string salt = parity_case.text_attribute("/", "fill_salt");
   const auto names = parity_case.texts("/params/name");
-  const torch::Tensor offset = parity_case.tensor("/params/offset"), scale = parity_case.tensor("/params/scale");
-  const torch::Tensor first4 = parity_case.tensor("/params/first4"), shape = parity_case.tensor("/params/shape");
+  const torch::Tensor offset = parity_case.tensor("/params/offset"),
+                      scale = parity_case.tensor("/params/scale");
+  const torch::Tensor first4 = parity_case.tensor("/params/first4"),
+                      shape = parity_case.tensor("/params/shape");
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
     const auto found = state.find(names[i]);
     ASSERT_NE(found, state.end()) << "gyrus has no tensor " << names[i];
     torch::Tensor& target = found->second;
-    for (std::int64_t d = 0; d < target.dim(); ++d) ASSERT_EQ(target.size(d), shape[row][d].item<std::int64_t>()) << names[i];
-    target.copy_(fill(salt, names[i], target.sizes(), offset[row].item<double>(), scale[row].item<double>(), type));
+    for (std::int64_t d = 0; d < target.dim(); ++d)
+      ASSERT_EQ(target.size(d), shape[row][d].item<std::int64_t>()) << names[i];
+    target.copy_(
+        fill(salt, names[i], target.sizes(), offset[row].item<double>(), scale[row].item<double>(), type));
     const torch::Tensor begin = target.flatten().slice(0, 0, 4).to(torch::kFloat64);
     ASSERT_LT(largest(begin - first4[row].slice(0, 0, begin.numel())), 1e-7) << names[i];
     state.erase(found);
@@ -204,7 +219,8 @@ void fill_model(const Case& parity_case, torch::nn::Module& model, torch::Scalar
   EXPECT_TRUE(state.empty()) << "the case does not fill " << (state.empty() ? "" : state.begin()->first);
 }
 
-Projections gradient_projections(const Case& parity_case, const torch::nn::Module& model, const std::string& prefix) {
+Projections gradient_projections(const Case& parity_case, const torch::nn::Module& model,
+                                 const std::string& prefix) {
   const auto state = state_of(model, prefix);
   const std::string salt = parity_case.text_attribute("/", "fill_salt");
   std::vector<double> norms, dots;
@@ -217,7 +233,8 @@ Projections gradient_projections(const Case& parity_case, const torch::nn::Modul
   return {torch::tensor(norms, torch::kFloat64), torch::tensor(dots, torch::kFloat64)};
 }
 
-Projections statistic_projections(const Case& parity_case, const torch::nn::Module& model, const std::string& prefix) {
+Projections statistic_projections(const Case& parity_case, const torch::nn::Module& model,
+                                  const std::string& prefix) {
   const auto state = state_of(model, prefix);
   const std::string salt = parity_case.text_attribute("/", "fill_salt");
   std::vector<double> norms, dots;
@@ -230,7 +247,8 @@ Projections statistic_projections(const Case& parity_case, const torch::nn::Modu
 }
 
 void expect_blocks(const Case& parity_case, const std::string& group,
-                   const std::vector<std::pair<std::string, torch::Tensor>>& recorded, torch::ScalarType type) {
+                   const std::vector<std::pair<std::string, torch::Tensor>>& recorded,
+                   torch::ScalarType type) {
   std::map<std::string, torch::Tensor> by_name(recorded.begin(), recorded.end());
   const std::string salt = parity_case.text_attribute("/", "fill_salt");
   std::vector<double> rms, dot;

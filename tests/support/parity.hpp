@@ -1,8 +1,8 @@
 #pragma once
 
 #include <hdf5.h>
-#include <torch/types.h>
 #include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <filesystem>
 #include <optional>
@@ -26,7 +26,7 @@ class Case {
   static bool available(const std::string& name);
 
   bool has(const std::string& path) const;
-  torch::Tensor tensor(const std::string& path) const;   // float64 for floating point, int64 for integers
+  torch::Tensor tensor(const std::string& path) const;  // float64 for floating point, int64 for integers
   double scalar(const std::string& path) const { return tensor(path).item<double>(); }
   std::int64_t integer(const std::string& path) const { return tensor(path).item<std::int64_t>(); }
   std::vector<std::int64_t> integers(const std::string& path) const;
@@ -34,12 +34,12 @@ class Case {
   std::string text_attribute(const std::string& path, const std::string& name) const;
   double attribute(const std::string& path, const std::string& name) const;
 
-  /// Checks `result` against the dataset with its own metric and tolerance. Adds a GoogleTest failure and always prints the
-  /// observed error. `type` chooses between `tolerance` and `tolerance_f64`.
+  /// Checks `result` against the dataset with its own metric and tolerance. Adds a GoogleTest failure and
+  /// always prints the observed error. `type` chooses between `tolerance` and `tolerance_f64`.
   void expect(const std::string& path, const torch::Tensor& result, torch::ScalarType type) const;
   /// The same with rows left out where `mask` (bool) is false, and with an explicit tolerance attribute.
-  void expect(const std::string& path, const torch::Tensor& result, torch::ScalarType type, const torch::Tensor& mask,
-              const std::string& tolerance = "") const;
+  void expect(const std::string& path, const torch::Tensor& result, torch::ScalarType type,
+              const torch::Tensor& mask, const std::string& tolerance = "") const;
 
  private:
   hid_t file_;
@@ -50,22 +50,27 @@ class Case {
 torch::Tensor uniform(const std::string& text, std::int64_t count);
 
 /// float32(offset + scale u), as `type`.
-torch::Tensor fill(const std::string& salt, const std::string& name, at::IntArrayRef shape, double offset, double scale,
-                   torch::ScalarType type);
+torch::Tensor fill(const std::string& salt, const std::string& name, at::IntArrayRef shape, double offset,
+                   double scale, torch::ScalarType type);
 
-/// Fills every parameter and buffer of `model` named in group `params` of the case, in `type`; checks `first4`, shapes and that no
-/// name of either side is left over. `prefix` is added to the model's names.
-void fill_model(const Case& parity_case, torch::nn::Module& model, torch::ScalarType type, const std::string& prefix = "");
+/// Fills every parameter and buffer of `model` named in group `params` of the case, in `type`; checks
+/// `first4`, shapes and that no name of either side is left over. `prefix` is added to the model's names.
+void fill_model(const Case& parity_case, torch::nn::Module& model, torch::ScalarType type,
+                const std::string& prefix = "");
 
-/// Gradient (or `params` value) projections of the model in the order of the case's names: rows without a gradient are NaN.
+/// Gradient (or `params` value) projections of the model in the order of the case's names: rows without a
+/// gradient are NaN.
 struct Projections {
   torch::Tensor norm, dot;
 };
-Projections gradient_projections(const Case& parity_case, const torch::nn::Module& model, const std::string& prefix = "");
-Projections statistic_projections(const Case& parity_case, const torch::nn::Module& model, const std::string& prefix = "");
+Projections gradient_projections(const Case& parity_case, const torch::nn::Module& model,
+                                 const std::string& prefix = "");
+Projections statistic_projections(const Case& parity_case, const torch::nn::Module& model,
+                                  const std::string& prefix = "");
 
 /// RMS and dot of recorded blocks against `group`/{name,rms,dot}.
 void expect_blocks(const Case& parity_case, const std::string& group,
-                   const std::vector<std::pair<std::string, torch::Tensor>>& recorded, torch::ScalarType type);
+                   const std::vector<std::pair<std::string, torch::Tensor>>& recorded,
+                   torch::ScalarType type);
 
 }  // namespace gyrus::parity

@@ -29,7 +29,8 @@ class Checkpoint : public testing::Test {
     TrainState s;
     s.step = step;
     s.samples = 8 * step;
-    s.weights = {{"a.weight", torch::arange(6, torch::kFloat32).view({2, 3}) + step}, {"b", torch::tensor(2.5f)}};
+    s.weights = {{"a.weight", torch::arange(6, torch::kFloat32).view({2, 3}) + step},
+                 {"b", torch::tensor(2.5f)}};
     s.optimizer = {{"first.b", torch::tensor(0.5f)}};
     s.fixed_options = {{"seed", "1"}};
     s.metrics = {{"dice", 0.25}};
@@ -129,7 +130,8 @@ TEST_F(Checkpoint, AHeaderThatClaimsTooMuchAllocatesNothing) {
   };
   write(std::uint64_t{1} << 60, "{}");
   EXPECT_THAT(message_of([&] { read_safetensors(file); }), HasSubstr("not a whole safetensors file"));
-  const std::string huge = R"({"a":{"dtype":"F32","shape":[1000000000000,1000000000000],"data_offsets":[0,4]}})";
+  const std::string huge =
+      R"({"a":{"dtype":"F32","shape":[1000000000000,1000000000000],"data_offsets":[0,4]}})";
   write(huge.size(), huge + "abcd");
   EXPECT_THAT(message_of([&] { read_safetensors(file); }), HasSubstr("claims more bytes than the file has"));
   const std::string outside = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})";
@@ -151,7 +153,8 @@ TEST_F(Checkpoint, AnotherVersionOrAForeignFolderIsNamed) {
 
 TEST_F(Checkpoint, DigestsDependOnNamesShapesAndValuesOnly) {
   const NamedTensors one = {{"a", torch::arange(6, torch::kFloat32).view({2, 3})}};
-  EXPECT_EQ(weights_digest(one), weights_digest({{"a", one.at("a").t().contiguous().t()}}));  // another memory format
+  EXPECT_EQ(weights_digest(one),
+            weights_digest({{"a", one.at("a").t().contiguous().t()}}));  // another memory format
   EXPECT_NE(weights_digest(one), weights_digest({{"b", one.at("a")}}));
   EXPECT_NE(weights_digest(one), weights_digest({{"a", one.at("a").view({3, 2})}}));
   EXPECT_NE(weights_digest(one), weights_digest({{"a", one.at("a") + 1}}));

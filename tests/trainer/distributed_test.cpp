@@ -1,7 +1,8 @@
-// Sums over ranks, gradient synchronisation and batch norms whose groups span ranks; each fails when communication does nothing.
+// Sums over ranks, gradient synchronisation and batch norms whose groups span ranks; each fails when
+// communication does nothing.
 #include <gtest/gtest.h>
-#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/torch.h>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
 #include "launch/agree.hpp"
 #include "launch/error.hpp"
@@ -17,11 +18,14 @@ namespace gyrus {
 namespace {
 
 const mpi::Communicator& world() {
-  static const auto* communicator = new mpi::Communicator(mpi::Communicator::world());  // lives as long as MPI
+  static const auto* communicator =
+      new mpi::Communicator(mpi::Communicator::world());  // lives as long as MPI
   return *communicator;
 }
 
-double sum_of_ranks_plus_one() { return world().size() * (world().size() + 1) / 2.0; }
+double sum_of_ranks_plus_one() {
+  return world().size() * (world().size() + 1) / 2.0;
+}
 
 TEST(MpiSum, AddsEverySizeOfTensorInRankOrder) {
   for (const std::int64_t count : {1, 3, 1000, 5003, 300'000}) {
@@ -64,7 +68,8 @@ TEST(MpiBackend, CarriesAllReduceAndBroadcastInOrder) {
 
 TEST(GradientSync, AccumulatesLocallyAndSumsOnceOverRanks) {
   const auto group = make_process_group(world(), torch::kCPU);
-  torch::Tensor small = torch::ones({3}).requires_grad_(true), large = torch::ones({500, 700}).requires_grad_(true);
+  torch::Tensor small = torch::ones({3}).requires_grad_(true),
+                large = torch::ones({500, 700}).requires_grad_(true);
   GradientSync sync({small, large}, group, 1 << 18);
   for (int step = 0; step < 3; ++step) {  // buckets are rebuilt after the first step
     sync.zero_gradients();
@@ -82,7 +87,8 @@ TEST(GradientSync, AccumulatesLocallyAndSumsOnceOverRanks) {
 struct NormResult {
   torch::Tensor output, input_gradient, weight_gradient, running_mean, running_var;
 };
-NormResult run_norm(const torch::Tensor& batch, const torch::Tensor& direction, std::int64_t group_samples, int rank, int ranks) {
+NormResult run_norm(const torch::Tensor& batch, const torch::Tensor& direction, std::int64_t group_samples,
+                    int rank, int ranks) {
   const Plan plan(batch.size(0), batch.size(0), ranks);
   const auto [first, last] = plan.part(rank);
   auto groups = std::make_shared<SampleGroups>();
@@ -101,7 +107,8 @@ NormResult run_norm(const torch::Tensor& batch, const torch::Tensor& direction, 
   update_running_statistics(*holder, *groups, last - first);
   torch::Tensor weight_gradient = norm->named_parameters()["weight"].grad().clone();
   if (ranks > 1) sum_in_rank_order(world(), weight_gradient);
-  return {output.detach(), input.grad(), weight_gradient, norm->named_buffers()["running_mean"], norm->named_buffers()["running_var"]};
+  return {output.detach(), input.grad(), weight_gradient, norm->named_buffers()["running_mean"],
+          norm->named_buffers()["running_var"]};
 }
 
 TEST(GroupBatchNorm, GroupsThatSpanRanksGiveTheResultOfOneRank) {
@@ -133,10 +140,12 @@ TEST(GroupBatchNorm, OneGroupEqualsPlainBatchNorm) {
 }
 
 TEST(Communicator, GathersSumsAndBroadcasts) {
-  EXPECT_EQ(world().sum<std::int64_t>(world().rank() + 1), static_cast<std::int64_t>(sum_of_ranks_plus_one()));
+  EXPECT_EQ(world().sum<std::int64_t>(world().rank() + 1),
+            static_cast<std::int64_t>(sum_of_ranks_plus_one()));
   EXPECT_EQ(world().max(world().rank() * 1.5), (world().size() - 1) * 1.5);
   const auto texts = world().gather_text(std::string(static_cast<std::size_t>(world().rank()), 'x'));
-  for (int rank = 0; rank < world().size(); ++rank) EXPECT_EQ(texts[rank].size(), static_cast<std::size_t>(rank));
+  for (int rank = 0; rank < world().size(); ++rank)
+    EXPECT_EQ(texts[rank].size(), static_cast<std::size_t>(rank));
   EXPECT_EQ(world().broadcast_text(world().rank() == 0 ? "hello" : "", 0), "hello");
 }
 

@@ -30,7 +30,9 @@ TEST(Erosion, OfAFullSliceKeepsAllButTheRim) {
 TEST(Median, EqualsSortingEveryMirroredCube) {
   const Extent extent{5, 7, 6};
   const auto values = random_values(static_cast<std::size_t>(extent.voxels()), 3);
-  const auto mirrored = [](std::int64_t i, std::int64_t n) { return i < 0 ? -1 - i : i >= n ? 2 * n - 1 - i : i; };
+  const auto mirrored = [](std::int64_t i, std::int64_t n) {
+    return i < 0 ? -1 - i : i >= n ? 2 * n - 1 - i : i;
+  };
   for (const std::int64_t size : {1, 3, 5}) {
     const auto filtered = median_filter(values, extent, size);
     const std::int64_t half = size / 2;
@@ -41,7 +43,8 @@ TEST(Median, EqualsSortingEveryMirroredCube) {
           for (std::int64_t dz = -half; dz <= half; ++dz)
             for (std::int64_t dy = -half; dy <= half; ++dy)
               for (std::int64_t dx = -half; dx <= half; ++dx)
-                cube.push_back(values[(mirrored(z + dz, 5) * 7 + mirrored(y + dy, 7)) * 6 + mirrored(x + dx, 6)]);
+                cube.push_back(
+                    values[(mirrored(z + dz, 5) * 7 + mirrored(y + dy, 7)) * 6 + mirrored(x + dx, 6)]);
           std::ranges::sort(cube);
           ASSERT_EQ(filtered[(z * 7 + y) * 6 + x], cube[cube.size() / 2]) << size;
         }
@@ -117,7 +120,10 @@ TEST(Histogram, AreasEqualTheirDefinitions) {
   double wins = 0.0;
   for (std::size_t i = 0; i < example.residual.size(); ++i)
     for (std::size_t j = 0; example.lesion[i] != 0 && j < example.residual.size(); ++j)
-      if (example.lesion[j] == 0) wins += example.residual[i] > example.residual[j] ? 1.0 : example.residual[i] == example.residual[j] ? 0.5 : 0.0;
+      if (example.lesion[j] == 0)
+        wins += example.residual[i] > example.residual[j]    ? 1.0
+                : example.residual[i] == example.residual[j] ? 0.5
+                                                             : 0.0;
   EXPECT_NEAR(histogram.auroc(), wins / (lesions * (4000 - lesions)), 1e-12);
 }
 

@@ -15,7 +15,9 @@ using parity::Case;
 #define SKIP_WITHOUT(name) \
   if (!Case::available(name)) GTEST_SKIP() << "skipped: no parity case " << name << " at " << parity::folder()
 
-torch::Tensor doubles(const std::vector<double>& values) { return torch::tensor(values, torch::kFloat64); }
+torch::Tensor doubles(const std::vector<double>& values) {
+  return torch::tensor(values, torch::kFloat64);
+}
 
 TEST(ScheduleParity, TablesForTwoLengths) {
   SKIP_WITHOUT("schedule");
@@ -30,7 +32,8 @@ TEST(ScheduleParity, TablesForTwoLengths) {
   }
 }
 
-torch::Tensor field_of(const SimplexField& field, std::int64_t seed, std::int64_t rows, std::int64_t columns) {
+torch::Tensor field_of(const SimplexField& field, std::int64_t seed, std::int64_t rows,
+                       std::int64_t columns) {
   torch::Tensor out = torch::empty({rows, columns}, torch::kFloat64);
   field.fill(SimplexNoise(seed), rows, columns, out.data_ptr<double>());
   return out;
@@ -58,12 +61,15 @@ TEST(SimplexParity, PermutationsAndFields) {
 TEST(SimplexParity, RectanglesSinglePointsAndOneOctave) {
   SKIP_WITHOUT("simplex");
   const Case c("simplex");
-  const auto seed_of = [&](const std::string& path) { return static_cast<std::int64_t>(c.attribute(path, "seed")); };
+  const auto seed_of = [&](const std::string& path) {
+    return static_cast<std::int64_t>(c.attribute(path, "seed"));
+  };
   c.expect("/rectangular/field", field_of({}, seed_of("/rectangular/field"), 48, 80), torch::kFloat64);
   const SimplexNoise noise(seed_of("/points/value"));
   const torch::Tensor xy = c.tensor("/points/xy");
   std::vector<double> values;
-  for (std::int64_t i = 0; i < xy.size(0); ++i) values.push_back(noise.at(xy[i][0].item<double>(), xy[i][1].item<double>()));
+  for (std::int64_t i = 0; i < xy.size(0); ++i)
+    values.push_back(noise.at(xy[i][0].item<double>(), xy[i][1].item<double>()));
   c.expect("/points/value", doubles(values), torch::kFloat64);
 }
 

@@ -1,4 +1,5 @@
-// The networks against the published implementation's numbers, in float32 and in double: names contain "Parity".
+// The networks against the published implementation's numbers, in float32 and in double: names contain
+// "Parity".
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -19,6 +20,10 @@ struct CaseInType {
   torch::ScalarType type;
 };
 
+std::ostream& operator<<(std::ostream& stream, const CaseInType& each) {
+  return stream << each.name << (each.type == torch::kFloat64 ? " in float64" : " in float32");
+}
+
 std::string label(const testing::TestParamInfo<CaseInType>& info) {
   return info.param.name + (info.param.type == torch::kFloat64 ? "_f64" : "_f32");
 }
@@ -27,7 +32,8 @@ class Parity : public testing::TestWithParam<CaseInType> {
  protected:
   void SetUp() override {
     torch::set_num_threads(1);
-    if (!Case::available(GetParam().name)) GTEST_SKIP() << "skipped: no parity case " << GetParam().name << " at " << parity::folder();
+    if (!Case::available(GetParam().name))
+      GTEST_SKIP() << "skipped: no parity case " << GetParam().name << " at " << parity::folder();
   }
 };
 
@@ -39,7 +45,8 @@ ModelOptions options_of(const Case& c) {
     options.unet.head_width = c.integer("/config/head_width");
     options.unet.multipliers = c.integers("/config/multipliers");
     options.condition_dim = c.integer("/config/condition_dim");
-    if (c.has("/config/attention_factors")) options.unet.attention_factors = c.integers("/config/attention_factors");
+    if (c.has("/config/attention_factors"))
+      options.unet.attention_factors = c.integers("/config/attention_factors");
   }
   if (!c.has("/input/c")) options.condition_dim = 0;
   return options;
@@ -70,10 +77,12 @@ TEST_P(UnetParity, OutputBlocksLossAndGradients) {
 }
 
 INSTANTIATE_TEST_SUITE_P(parity, UnetParity,
-                         testing::Values(CaseInType{"unet_small", torch::kFloat32}, CaseInType{"unet_small", torch::kFloat64},
+                         testing::Values(CaseInType{"unet_small", torch::kFloat32},
+                                         CaseInType{"unet_small", torch::kFloat64},
                                          CaseInType{"unet_small_attention", torch::kFloat32},
                                          CaseInType{"unet_small_attention", torch::kFloat64},
-                                         CaseInType{"unet_full_cond", torch::kFloat32}, CaseInType{"unet_full_cond", torch::kFloat64},
+                                         CaseInType{"unet_full_cond", torch::kFloat32},
+                                         CaseInType{"unet_full_cond", torch::kFloat64},
                                          CaseInType{"unet_full_uncond", torch::kFloat32},
                                          CaseInType{"unet_full_uncond", torch::kFloat64}),
                          label);
@@ -119,12 +128,15 @@ TEST_P(EncoderParity, EvaluationTrainingAndStochasticDepth) {
   ResNet dropping(deep, 512);
   parity::fill_model(c, dropping, type, "encoder.encoder.");
   const torch::Tensor rates = c.tensor("/drop_path/rates");
-  for (std::size_t i = 0; i < 16; ++i) EXPECT_NEAR(dropping.drop_rates()[i], rates[static_cast<std::int64_t>(i)].item<double>(), 1e-9);
+  for (std::size_t i = 0; i < 16; ++i)
+    EXPECT_NEAR(dropping.drop_rates()[i], rates[static_cast<std::int64_t>(i)].item<double>(), 1e-9);
   c.expect("/drop_path/output", dropping.forward(x, c.tensor("/drop_path/keep").to(type)), type);
 }
 
 INSTANTIATE_TEST_SUITE_P(parity, EncoderParity,
-                         testing::Values(CaseInType{"encoder", torch::kFloat32}, CaseInType{"encoder", torch::kFloat64}), label);
+                         testing::Values(CaseInType{"encoder", torch::kFloat32},
+                                         CaseInType{"encoder", torch::kFloat64}),
+                         label);
 
 class CddpmParity : public Parity {};
 
@@ -139,17 +151,21 @@ TEST_P(CddpmParity, TrainingLossGradientsAndReconstruction) {
   model.eval();
   {
     const torch::NoGradGuard no_gradient;
-    const torch::Tensor volume = c.tensor("/test/volume").to(type).permute({2, 0, 1}).unsqueeze(1).contiguous();
+    const torch::Tensor volume =
+        c.tensor("/test/volume").to(type).permute({2, 0, 1}).unsqueeze(1).contiguous();
     c.expect("/test/condition", model.encoder().forward(volume), type);
     const torch::Tensor seeds = c.tensor("/test/noise_seeds");
     const std::vector<std::int64_t> levels = {249, 499, 749};
     const auto shared_field = [&](std::int64_t seed_index) {
       torch::Tensor field = torch::empty({96, 96}, torch::kFloat64);
-      SimplexField{}.fill(SimplexNoise(seeds[seed_index].item<std::int64_t>()), 96, 96, field.data_ptr<double>());
+      SimplexField{}.fill(SimplexNoise(seeds[seed_index].item<std::int64_t>()), 96, 96,
+                          field.data_ptr<double>());
       return field.to(torch::kHalf).to(type).expand({volume.size(0), 1, 96, 96});
     };
     const auto to_volume = [](const torch::Tensor& slices) { return slices.squeeze(1).permute({1, 2, 0}); };
-    const auto noise = [&](std::int64_t level) { return shared_field(level == 249 ? 0 : level == 499 ? 1 : 2); };
+    const auto noise = [&](std::int64_t level) {
+      return shared_field(level == 249 ? 0 : level == 499 ? 1 : 2);
+    };
     c.expect("/test/single_499", to_volume(reconstruct(model, schedule, volume, {499}, noise)), type);
     c.expect("/test/ensemble", to_volume(reconstruct(model, schedule, volume, levels, noise)), type);
   }
@@ -177,7 +193,9 @@ TEST_P(CddpmParity, TrainingLossGradientsAndReconstruction) {
 }
 
 INSTANTIATE_TEST_SUITE_P(parity, CddpmParity,
-                         testing::Values(CaseInType{"cddpm", torch::kFloat32}, CaseInType{"cddpm", torch::kFloat64}), label);
+                         testing::Values(CaseInType{"cddpm", torch::kFloat32},
+                                         CaseInType{"cddpm", torch::kFloat64}),
+                         label);
 
 }  // namespace
 }  // namespace gyrus

@@ -1,4 +1,5 @@
-// Twenty optimizer steps with a given condition (and without one) against the published implementation's numbers.
+// Twenty optimizer steps with a given condition (and without one) against the published implementation's
+// numbers.
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -19,12 +20,17 @@ struct TrajectoryCase {
   torch::ScalarType type;
 };
 
+std::ostream& operator<<(std::ostream& stream, const TrajectoryCase& each) {
+  return stream << each.name << (each.type == torch::kFloat64 ? " in float64" : " in float32");
+}
+
 class TrajectoryParity : public testing::TestWithParam<TrajectoryCase> {};
 
 TEST_P(TrajectoryParity, LossesGradientsAndUpdates) {
   torch::set_num_threads(1);
   const auto [name, type] = GetParam();
-  if (!Case::available(name)) GTEST_SKIP() << "skipped: no parity case " << name << " at " << parity::folder();
+  if (!Case::available(name))
+    GTEST_SKIP() << "skipped: no parity case " << name << " at " << parity::folder();
   const Case c(name);
   const std::string salt = c.text_attribute("/", "fill_salt");
   const std::string short_name = name.substr(std::string("trajectory_").size());
@@ -51,13 +57,15 @@ TEST_P(TrajectoryParity, LossesGradientsAndUpdates) {
   std::vector<double> losses, norms;
   for (std::int64_t step = 0; step < t.size(0); ++step) {
     const auto input = [&](const std::string& what, at::IntArrayRef shape, double offset, double scale) {
-      return parity::fill(salt, "input/traj/" + short_name + "/" + what + "/" + std::to_string(step), shape, offset, scale, type);
+      return parity::fill(salt, "input/traj/" + short_name + "/" + what + "/" + std::to_string(step), shape,
+                          offset, scale, type);
     };
     const torch::Tensor clean = to_diffusion_range(input("x", {4, 1, 32, 32}, 0.5, 0.5));
     const torch::Tensor noise = input("noise", {4, 1, 32, 32}, 0.0, 1.0);
     const torch::Tensor condition = conditioned ? input("c", {4, 128}, 0.0, 1.0) : torch::Tensor();
     unet.zero_grad();
-    const torch::Tensor prediction = unet.forward(schedule.add_noise(clean, noise, t[step]), t[step], condition);
+    const torch::Tensor prediction =
+        unet.forward(schedule.add_noise(clean, noise, t[step]), t[step], condition);
     const torch::Tensor loss = per_sample_l1(prediction, clean, {}).mean();
     loss.backward();
     losses.push_back(loss.item<double>());
@@ -84,12 +92,16 @@ TEST_P(TrajectoryParity, LossesGradientsAndUpdates) {
   c.expect("/steps/final_norm", torch::tensor(std::sqrt(final_square), torch::kFloat64), type);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    parity, TrajectoryParity,
-    testing::Values(TrajectoryCase{"trajectory_cond_adam", torch::kFloat32}, TrajectoryCase{"trajectory_cond_adam", torch::kFloat64},
-                    TrajectoryCase{"trajectory_cond_adamw", torch::kFloat32}, TrajectoryCase{"trajectory_cond_adamw", torch::kFloat64},
-                    TrajectoryCase{"trajectory_uncond_adam", torch::kFloat32}, TrajectoryCase{"trajectory_uncond_adam", torch::kFloat64}),
-    [](const auto& each) { return each.param.name + (each.param.type == torch::kFloat64 ? "_f64" : "_f32"); });
+INSTANTIATE_TEST_SUITE_P(parity, TrajectoryParity,
+                         testing::Values(TrajectoryCase{"trajectory_cond_adam", torch::kFloat32},
+                                         TrajectoryCase{"trajectory_cond_adam", torch::kFloat64},
+                                         TrajectoryCase{"trajectory_cond_adamw", torch::kFloat32},
+                                         TrajectoryCase{"trajectory_cond_adamw", torch::kFloat64},
+                                         TrajectoryCase{"trajectory_uncond_adam", torch::kFloat32},
+                                         TrajectoryCase{"trajectory_uncond_adam", torch::kFloat64}),
+                         [](const auto& each) {
+                           return each.param.name + (each.param.type == torch::kFloat64 ? "_f64" : "_f32");
+                         });
 
 }  // namespace
 }  // namespace gyrus

@@ -61,7 +61,8 @@ TEST(Plan, SamplesBecomeStepsAndTheRestIsNamed) {
 }
 
 TEST(Plan, AnImpossibleOneSaysWhatToChange) {
-  EXPECT_THAT(message_of<FatalStateError>([] { Plan(3, 8, 1); }), HasSubstr("raise max_samples or lower global_batch"));
+  EXPECT_THAT(message_of<FatalStateError>([] { Plan(3, 8, 1); }),
+              HasSubstr("raise max_samples or lower global_batch"));
   EXPECT_THAT(message_of<FatalStateError>([] { Plan(80, 2, 3); }), HasSubstr("start at most 2 ranks"));
 }
 
@@ -105,7 +106,9 @@ TEST(Model, FullSizeCountsEqualThePublishedOnes) {
   EXPECT_EQ(num_parameters(DiffusionModel(short_condition).unet()), 43'871'873);
 }
 
-TEST(Model, TheSmallUnetHasTheSizeOfTheQuickstartFacts) { EXPECT_EQ(num_parameters(DiffusionModel(small_model()).unet()), 286'481); }
+TEST(Model, TheSmallUnetHasTheSizeOfTheQuickstartFacts) {
+  EXPECT_EQ(num_parameters(DiffusionModel(small_model()).unet()), 286'481);
+}
 
 TEST(Model, StartsAsTheZeroFunctionAndItsWeightsAreKeyedByName) {
   DiffusionModel one(small_model()), two(small_model());
@@ -126,20 +129,24 @@ TEST(Model, StartsAsTheZeroFunctionAndItsWeightsAreKeyedByName) {
 TEST(Model, WrongWidthsAreNamedWithBothOptions) {
   ModelOptions options = small_model();
   options.unet.norm_groups = 7;
-  EXPECT_THAT(message_of<ConfigError>([&] { DiffusionModel model(options); }), HasSubstr("model.norm_groups = 7 does not divide the width 16"));
+  EXPECT_THAT(message_of<ConfigError>([&] { DiffusionModel model(options); }),
+              HasSubstr("model.norm_groups = 7 does not divide the width 16"));
 }
 
 TEST(State, AWeightOfAnotherModelIsNamed) {
   DiffusionModel model(small_model());
   NamedTensors tensors = named_state(model);
   tensors["diffusion.model.out.2.bias"] = torch::zeros({3});
-  EXPECT_THAT(message_of<DataError>([&] { load_tensors(model, tensors, "x"); }), HasSubstr("out.2.bias has shape [3], this model needs [1]"));
+  EXPECT_THAT(message_of<DataError>([&] { load_tensors(model, tensors, "x"); }),
+              HasSubstr("out.2.bias has shape [3], this model needs [1]"));
   tensors = named_state(model);
   tensors["more"] = torch::zeros({1});
-  EXPECT_THAT(message_of<DataError>([&] { load_tensors(model, tensors, "x"); }), HasSubstr("tensor more that this model does not know"));
+  EXPECT_THAT(message_of<DataError>([&] { load_tensors(model, tensors, "x"); }),
+              HasSubstr("tensor more that this model does not know"));
   tensors.erase("more");
   tensors.erase("diffusion.model.out.2.bias");
-  EXPECT_THAT(message_of<DataError>([&] { load_tensors(model, tensors, "x"); }), HasSubstr("has no tensor diffusion.model.out.2.bias"));
+  EXPECT_THAT(message_of<DataError>([&] { load_tensors(model, tensors, "x"); }),
+              HasSubstr("has no tensor diffusion.model.out.2.bias"));
 }
 
 TEST(Noise, DependsOnItsKeyAloneAndHasItsKnownStatistics) {
@@ -148,12 +155,14 @@ TEST(Noise, DependsOnItsKeyAloneAndHasItsKnownStatistics) {
     options.kind = kind;
     const auto model = make_noise_model(options);
     torch::Tensor fields = torch::empty({40, 96, 96}), again = torch::empty({96, 96});
-    for (std::int64_t i = 0; i < 40; ++i) model->draw(Random(1, Stream::noise, 0, i), 96, 96, fields[i].data_ptr<float>());
+    for (std::int64_t i = 0; i < 40; ++i)
+      model->draw(Random(1, Stream::noise, 0, i), 96, 96, fields[i].data_ptr<float>());
     model->draw(Random(1, Stream::noise, 0, 7), 96, 96, again.data_ptr<float>());
     EXPECT_TRUE(again.equal(fields[7]));
     EXPECT_FALSE(again.equal(fields[8]));
     const double rms = fields.square().mean().sqrt().item<double>();
-    EXPECT_NEAR(rms, kind == std::string("simplex") ? 0.598 : 1.0, kind == std::string("simplex") ? 0.06 : 0.01);
+    EXPECT_NEAR(rms, kind == std::string("simplex") ? 0.598 : 1.0,
+                kind == std::string("simplex") ? 0.06 : 0.01);
   }
 }
 
@@ -183,10 +192,14 @@ TEST(Terminal, NumbersAndTimesAreReadable) {
 
 TEST(RunHistory, KeepsTheLastLineOfAStepAndForgivesACutOne) {
   const auto file = std::filesystem::temp_directory_path() / ("gyrus_history_" + std::to_string(::getpid()));
-  std::ofstream(file) << R"({"kind":"validation","step":10,"attempt":1,"samples":80,"dice":0.1})" "\n"
-                      << R"({"kind":"train","step":11,"loss":1})" "\n"
-                      << R"({"kind":"validation","step":20,"attempt":1,"samples":160,"dice":0.2})" "\n"
-                      << R"({"kind":"validation","step":10,"attempt":2,"samples":80,"dice":0.3})" "\n"
+  std::ofstream(file) << R"({"kind":"validation","step":10,"attempt":1,"samples":80,"dice":0.1})"
+                         "\n"
+                      << R"({"kind":"train","step":11,"loss":1})"
+                         "\n"
+                      << R"({"kind":"validation","step":20,"attempt":1,"samples":160,"dice":0.2})"
+                         "\n"
+                      << R"({"kind":"validation","step":10,"attempt":2,"samples":80,"dice":0.3})"
+                         "\n"
                       << R"({"kind":"validation","step":30,"attem)";
   const auto history = read_validations(file);
   std::filesystem::remove(file);
@@ -207,7 +220,8 @@ TEST(RunDirectory, IsHeldByOneAtATimeAndCountsAttempts) {
   {
     const RunDirectory run(folder);
     EXPECT_EQ(run.attempt(), 1);
-    EXPECT_THAT(message_of<ConfigError>([&] { RunDirectory second(folder); }), HasSubstr("is in use by host"));
+    EXPECT_THAT(message_of<ConfigError>([&] { RunDirectory second(folder); }),
+                HasSubstr("is in use by host"));
     run.write_state("stopped", 2, 10, 80, "abc");
   }
   {

@@ -45,7 +45,9 @@ torch::ScalarType dtype_from(const std::string& name, const std::filesystem::pat
   throw DataError(fmt::format("{}: unknown tensor type {}", file.string(), name));
 }
 
-torch::Tensor on_cpu(const torch::Tensor& tensor) { return tensor.detach().to(torch::kCPU).contiguous(); }
+torch::Tensor on_cpu(const torch::Tensor& tensor) {
+  return tensor.detach().to(torch::kCPU).contiguous();
+}
 
 std::span<const std::byte> bytes_of(const torch::Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.data_ptr()), tensor.nbytes()};
@@ -60,7 +62,8 @@ void write_bytes(int descriptor, std::span<const std::byte> bytes, const std::fi
   }
 }
 
-void read_bytes(int descriptor, void* out, std::size_t size, std::uint64_t offset, const std::filesystem::path& file) {
+void read_bytes(int descriptor, void* out, std::size_t size, std::uint64_t offset,
+                const std::filesystem::path& file) {
   auto* target = static_cast<char*>(out);
   while (size > 0) {
     const ssize_t got = ::pread(descriptor, target, size, static_cast<off_t>(offset));
@@ -73,7 +76,8 @@ void read_bytes(int descriptor, void* out, std::size_t size, std::uint64_t offse
   }
 }
 
-torch::Tensor read_tensor(int descriptor, const std::string& name, const json& entry, std::uint64_t data_begin, std::uint64_t data_bytes,
+torch::Tensor read_tensor(int descriptor, const std::string& name, const json& entry,
+                          std::uint64_t data_begin, std::uint64_t data_bytes,
                           const std::filesystem::path& file) {
   const auto shape = entry.at("shape").get<std::vector<std::int64_t>>();
   const auto range = entry.at("data_offsets").get<std::vector<std::uint64_t>>();
@@ -91,21 +95,27 @@ torch::Tensor read_tensor(int descriptor, const std::string& name, const json& e
   return tensor;
 }
 
-void check_record(const TensorRecord& record, const NamedTensors& tensors, const std::filesystem::path& file) {
+void check_record(const TensorRecord& record, const NamedTensors& tensors,
+                  const std::filesystem::path& file) {
   const auto found = tensors.find(record.name);
   if (found == tensors.end()) throw DataError(fmt::format("{} has no tensor {}", file.string(), record.name));
   if (found->second.sizes().vec() != record.shape || tensor_digest(found->second) != record.digest)
-    throw DataError(fmt::format("{}: tensor {} is damaged (its digest differs from the manifest)", file.string(), record.name));
+    throw DataError(fmt::format("{}: tensor {} is damaged (its digest differs from the manifest)",
+                                file.string(), record.name));
 }
 
 }  // namespace
 
-std::uint64_t tensor_digest(const torch::Tensor& tensor) { return digest64(bytes_of(on_cpu(tensor))); }
+std::uint64_t tensor_digest(const torch::Tensor& tensor) {
+  return digest64(bytes_of(on_cpu(tensor)));
+}
 
 std::uint64_t weights_digest(const NamedTensors& tensors) {
   std::uint64_t digest = 0;
   for (const auto& [name, tensor] : tensors) {
-    digest = digest64(fmt::format("{} {} {}", name, dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes().vec(), "x")), digest);
+    digest = digest64(
+        fmt::format("{} {} {}", name, dtype_name(tensor.scalar_type()), fmt::join(tensor.sizes().vec(), "x")),
+        digest);
     digest = digest64(bytes_of(on_cpu(tensor)), digest);
   }
   return digest;
@@ -115,7 +125,9 @@ std::vector<TensorRecord> write_safetensors(const std::filesystem::path& file, c
   json header = json::object();
   std::uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
-    header[name] = {{"dtype", dtype_name(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, offset + tensor.nbytes()}}};
+    header[name] = {{"dtype", dtype_name(tensor.scalar_type())},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {offset, offset + tensor.nbytes()}}};
     offset += tensor.nbytes();
   }
   std::string text = header.dump();
@@ -130,9 +142,11 @@ std::vector<TensorRecord> write_safetensors(const std::filesystem::path& file, c
     for (const auto& [name, tensor] : tensors) {
       const torch::Tensor value = on_cpu(tensor);
       write_bytes(output.get(), bytes_of(value), file);
-      records.push_back({name, dtype_name(value.scalar_type()), value.sizes().vec(), digest64(bytes_of(value))});
+      records.push_back(
+          {name, dtype_name(value.scalar_type()), value.sizes().vec(), digest64(bytes_of(value))});
     }
-    if (::fsync(output.get()) != 0) throw DataError(fmt::format("cannot flush {}: {}", file.string(), std::strerror(errno)));
+    if (::fsync(output.get()) != 0)
+      throw DataError(fmt::format("cannot flush {}: {}", file.string(), std::strerror(errno)));
   } catch (...) {
     ::unlink(file.c_str());
     throw;
@@ -147,7 +161,8 @@ NamedTensors read_safetensors(const std::filesystem::path& file, const std::vect
   std::uint64_t header_bytes = 0;
   read_bytes(input.get(), &header_bytes, sizeof header_bytes, 0, file);
   if (header_bytes > checkpoint_format::largest_header_bytes || header_bytes + 8 > file_bytes)
-    throw DataError(fmt::format("{} is not a whole safetensors file: its header claims {} bytes of {}", file.string(), header_bytes, file_bytes));
+    throw DataError(fmt::format("{} is not a whole safetensors file: its header claims {} bytes of {}",
+                                file.string(), header_bytes, file_bytes));
   std::string text(header_bytes, '\0');
   read_bytes(input.get(), text.data(), text.size(), 8, file);
   NamedTensors tensors;
@@ -155,14 +170,16 @@ NamedTensors read_safetensors(const std::filesystem::path& file, const std::vect
     const json header = json::parse(text);
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") continue;
-      tensors[name] = read_tensor(input.get(), name, entry, 8 + header_bytes, file_bytes - 8 - header_bytes, file);
+      tensors[name] =
+          read_tensor(input.get(), name, entry, 8 + header_bytes, file_bytes - 8 - header_bytes, file);
     }
   } catch (const json::exception& problem) {
     throw DataError(fmt::format("{} has a malformed header: {}", file.string(), problem.what()));
   }
   for (const auto& record : records) check_record(record, tensors, file);
   if (!records.empty() && records.size() != tensors.size())
-    throw DataError(fmt::format("{} holds {} tensors, its manifest lists {}", file.string(), tensors.size(), records.size()));
+    throw DataError(fmt::format("{} holds {} tensors, its manifest lists {}", file.string(), tensors.size(),
+                                records.size()));
   return tensors;
 }
 

@@ -29,7 +29,9 @@ std::uint64_t weights_digest(const NamedTensors& tensors);
 std::vector<TensorRecord> write_safetensors(const std::filesystem::path& file, const NamedTensors& tensors);
 
 /// Reads a safetensors file onto the CPU. Sizes in the file are checked before anything is allocated.
-/// @throws DataError truncated, malformed, or other bytes than `records` (when not empty) say; names the tensor
-NamedTensors read_safetensors(const std::filesystem::path& file, const std::vector<TensorRecord>& records = {});
+/// @throws DataError truncated, malformed, or other bytes than `records` (when not empty) say; names the
+/// tensor
+NamedTensors read_safetensors(const std::filesystem::path& file,
+                              const std::vector<TensorRecord>& records = {});
 
 }  // namespace gyrus

@@ -18,32 +18,42 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 namespace format = checkpoint_format;
 
-std::string folder_name(std::int64_t step) { return fmt::format("{}{:09d}", format::folder_prefix, step); }
+std::string folder_name(std::int64_t step) {
+  return fmt::format("{}{:09d}", format::folder_prefix, step);
+}
 
 json records_to_json(const fs::path& file, const std::vector<TensorRecord>& records) {
   json tensors = json::array();
   for (const auto& record : records)
-    tensors.push_back({{"name", record.name}, {"dtype", record.dtype}, {"shape", record.shape}, {"digest", to_hex(record.digest)}});
+    tensors.push_back({{"name", record.name},
+                       {"dtype", record.dtype},
+                       {"shape", record.shape},
+                       {"digest", to_hex(record.digest)}});
   return {{"name", file.filename().string()}, {"bytes", fs::file_size(file)}, {"tensors", tensors}};
 }
 
 std::vector<TensorRecord> records_from_json(const json& file) {
   std::vector<TensorRecord> records;
   for (const auto& tensor : file.at("tensors"))
-    records.push_back({tensor.at("name"), tensor.at("dtype"), tensor.at("shape").get<std::vector<std::int64_t>>(),
+    records.push_back({tensor.at("name"), tensor.at("dtype"),
+                       tensor.at("shape").get<std::vector<std::int64_t>>(),
                        std::stoull(tensor.at("digest").get<std::string>(), nullptr, 16)});
   return records;
 }
 
 json read_manifest(const fs::path& folder) {
   const fs::path file = folder / format::manifest_file;
-  if (!fs::exists(file)) throw DataError(fmt::format("{} has no {}: not a checkpoint, or one that was never finished", folder.string(), format::manifest_file));
+  if (!fs::exists(file))
+    throw DataError(fmt::format("{} has no {}: not a checkpoint, or one that was never finished",
+                                folder.string(), format::manifest_file));
   json outer;
   try {
     outer = json::parse(read_file(file));
-    if (outer.at("format") != format::name) throw DataError(fmt::format("{} is not a gyrus checkpoint", folder.string()));
+    if (outer.at("format") != format::name)
+      throw DataError(fmt::format("{} is not a gyrus checkpoint", folder.string()));
     if (outer.at("version") != format::version)
-      throw DataError(fmt::format("{} has checkpoint format version {}, this gyrus reads {}", folder.string(), outer.at("version").dump(), format::version));
+      throw DataError(fmt::format("{} has checkpoint format version {}, this gyrus reads {}", folder.string(),
+                                  outer.at("version").dump(), format::version));
     const json& manifest = outer.at("manifest");
     if (outer.at("digest") != to_hex(digest64(manifest.dump())))
       throw DataError(fmt::format("{} is damaged (its own digest differs)", file.string()));
@@ -65,7 +75,9 @@ void check_sizes(const fs::path& folder, const json& manifest) {
     std::error_code error;
     const auto bytes = fs::file_size(path, error);
     if (error) throw DataError(fmt::format("{} is missing", path.string()));
-    if (bytes != file.at("bytes")) throw DataError(fmt::format("{} is truncated: {} bytes instead of {}", path.string(), bytes, file.at("bytes").dump()));
+    if (bytes != file.at("bytes"))
+      throw DataError(fmt::format("{} is truncated: {} bytes instead of {}", path.string(), bytes,
+                                  file.at("bytes").dump()));
   }
 }
 
@@ -81,17 +93,27 @@ fs::path CheckpointStore::save(const TrainState& state, bool is_best, std::int64
     gyrus::create_directories(temporary);
     json files = json::array();
     const auto write = [&](const char* name, const NamedTensors& tensors) {
-      if (!tensors.empty()) files.push_back(records_to_json(temporary / name, write_safetensors(temporary / name, tensors)));
+      if (!tensors.empty())
+        files.push_back(records_to_json(temporary / name, write_safetensors(temporary / name, tensors)));
     };
     write(format::weights_file, state.weights);
     write(format::average_file, state.average);
     write(format::optimizer_file, state.optimizer);
-    const json manifest = {{"step", state.step}, {"samples", state.samples}, {"optimizer_steps", state.optimizer_steps},
-                           {"weights_digest", to_hex(weights_digest(state.weights))}, {"dataset_digest", to_hex(state.dataset_digest)},
-                           {"fixed_options", state.fixed_options}, {"metrics", state.metrics}, {"files", files}};
-    const json outer = {{"format", format::name}, {"version", format::version}, {"digest", to_hex(digest64(manifest.dump()))}, {"manifest", manifest}};
+    const json manifest = {{"step", state.step},
+                           {"samples", state.samples},
+                           {"optimizer_steps", state.optimizer_steps},
+                           {"weights_digest", to_hex(weights_digest(state.weights))},
+                           {"dataset_digest", to_hex(state.dataset_digest)},
+                           {"fixed_options", state.fixed_options},
+                           {"metrics", state.metrics},
+                           {"files", files}};
+    const json outer = {{"format", format::name},
+                        {"version", format::version},
+                        {"digest", to_hex(digest64(manifest.dump()))},
+                        {"manifest", manifest}};
     write_file_atomically(temporary / format::manifest_file, outer.dump(1));
-    if (fs::exists(target)) fs::remove_all(target);  // a damaged one of the same step that the run went back behind
+    if (fs::exists(target))
+      fs::remove_all(target);  // a damaged one of the same step that the run went back behind
     fs::rename(temporary, target);
     sync_to_disk(folder_);
   } catch (const fs::filesystem_error& problem) {
@@ -156,7 +178,8 @@ CheckpointInfo inspect_checkpoint(const fs::path& folder, bool deep) {
     info.metrics = manifest.at("metrics").get<std::map<std::string, double>>();
     check_sizes(folder, manifest);
     if (deep)
-      for (const auto& file : manifest.at("files")) read_listed(folder, manifest, file.at("name").get<std::string>().c_str());
+      for (const auto& file : manifest.at("files"))
+        read_listed(folder, manifest, file.at("name").get<std::string>().c_str());
     info.valid = true;
   } catch (const Error& problem) {
     info.problem = problem.what();

@@ -28,23 +28,24 @@ struct CheckpointInfo {
   std::filesystem::path folder;
   std::int64_t step = 0, samples = 0;
   bool valid = false;
-  std::string problem;        // why it is not valid
+  std::string problem;  // why it is not valid
   std::uint64_t weights_digest = 0;
   std::map<std::string, double> metrics;
 };
 
-/// The checkpoints of one run: `folder`/step-000001234/. A checkpoint is there when its folder has its final name; the files
-/// `latest` and `best` name one. Only one process writes.
+/// The checkpoints of one run: `folder`/step-000001234/. A checkpoint is there when its folder has its final
+/// name; the files `latest` and `best` name one. Only one process writes.
 class CheckpointStore {
  public:
   explicit CheckpointStore(std::filesystem::path folder);
 
-  /// Writes under a temporary name, flushes, writes the manifest last, renames, then removes older checkpoints beyond `keep_last`
-  /// (never the best one). @param is_best  also point `best` at it
+  /// Writes under a temporary name, flushes, writes the manifest last, renames, then removes older
+  /// checkpoints beyond `keep_last` (never the best one). @param is_best  also point `best` at it
   /// @throws DataError (full or read-only disk); what was there stays
   std::filesystem::path save(const TrainState& state, bool is_best, std::int64_t keep_last) const;
 
-  /// From the oldest to the newest. @param deep  read every byte and compare digests; else manifests and sizes only
+  /// From the oldest to the newest. @param deep  read every byte and compare digests; else manifests and
+  /// sizes only
   std::vector<CheckpointInfo> list(bool deep) const;
 
   /// The one that `best` names, if any and if it still exists.

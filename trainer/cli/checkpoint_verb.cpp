@@ -25,18 +25,24 @@ std::vector<CheckpointInfo> find_checkpoints(const fs::path& path, bool deep) {
 }
 
 nlohmann::json to_json(const CheckpointInfo& info) {
-  nlohmann::json entry = {{"path", info.folder.string()}, {"step", info.step}, {"samples", info.samples}, {"valid", info.valid},
-                          {"weights_digest", to_hex(info.weights_digest)}, {"metrics", info.metrics}};
+  nlohmann::json entry = {{"path", info.folder.string()},
+                          {"step", info.step},
+                          {"samples", info.samples},
+                          {"valid", info.valid},
+                          {"weights_digest", to_hex(info.weights_digest)},
+                          {"metrics", info.metrics}};
   if (!info.valid) entry["problem"] = info.problem;
   return entry;
 }
 
 void print_list(const std::vector<CheckpointInfo>& all) {
-  fmt::print("{:>10}  {:>12}  {:<7}  {:<16}  {:>6}  {}\n", "step", "samples", "state", "weights", "dice", "folder");
+  fmt::print("{:>10}  {:>12}  {:<7}  {:<16}  {:>6}  {}\n", "step", "samples", "state", "weights", "dice",
+             "folder");
   for (const auto& info : all) {
     const auto dice = info.metrics.find("dice");
-    fmt::print("{:>10}  {:>12}  {:<7}  {:<16}  {:>6}  {}\n", info.step, format_count(info.samples), info.valid ? "good" : "damaged",
-               to_hex(info.weights_digest), dice == info.metrics.end() ? "-" : fmt::format("{:.4f}", dice->second), info.folder.string());
+    fmt::print("{:>10}  {:>12}  {:<7}  {:<16}  {:>6}  {}\n", info.step, format_count(info.samples),
+               info.valid ? "good" : "damaged", to_hex(info.weights_digest),
+               dice == info.metrics.end() ? "-" : fmt::format("{:.4f}", dice->second), info.folder.string());
     if (!info.valid) fmt::print("            {}\n", info.problem);
   }
 }

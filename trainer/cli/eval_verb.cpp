@@ -33,8 +33,9 @@ using nlohmann::json;
 fs::path find_checkpoint(const fs::path& path) {
   if (fs::exists(path / checkpoint_format::manifest_file)) return path;
   if (!fs::is_directory(path / "checkpoints"))
-    throw DataError(fmt::format("checkpoint={} is neither a checkpoint nor a run folder (it has no {} and no checkpoints/)", path.string(),
-                                checkpoint_format::manifest_file));
+    throw DataError(fmt::format(
+        "checkpoint={} is neither a checkpoint nor a run folder (it has no {} and no checkpoints/)",
+        path.string(), checkpoint_format::manifest_file));
   const CheckpointStore store(path / "checkpoints");
   if (const auto best = store.best()) return *best;
   const auto all = store.list(false);
@@ -59,7 +60,8 @@ std::vector<std::string> merge_overrides(const fs::path& run_folder, const std::
   const fs::path file = run_folder / "overrides.yaml";
   if (fs::exists(file))
     for (const auto& old : read_overrides(file))
-      if (std::ranges::none_of(now, [&](const auto& given) { return key_of(given) == key_of(old); })) merged.push_back(old);
+      if (std::ranges::none_of(now, [&](const auto& given) { return key_of(given) == key_of(old); }))
+        merged.push_back(old);
   merged.insert(merged.end(), now.begin(), now.end());
   return merged;
 }
@@ -79,14 +81,22 @@ std::vector<json> gather_rows(const mpi::Communicator& world, const std::vector<
   return rows;
 }
 
-json summarise_set(const std::string& method, const std::string& threshold_set, double threshold, const SetScores& pooled, const std::vector<json>& rows) {
-  json summary = {{"method", method}, {"set", pooled.set}, {"threshold_set", threshold_set}, {"threshold", threshold}, {"patients", rows.size()},
-                  {"pooled_dice", pooled.histogram.dice_above(threshold)}, {"pooled_auprc", pooled.auprc}};
+json summarise_set(const std::string& method, const std::string& threshold_set, double threshold,
+                   const SetScores& pooled, const std::vector<json>& rows) {
+  json summary = {{"method", method},
+                  {"set", pooled.set},
+                  {"threshold_set", threshold_set},
+                  {"threshold", threshold},
+                  {"patients", rows.size()},
+                  {"pooled_dice", pooled.histogram.dice_above(threshold)},
+                  {"pooled_auprc", pooled.auprc}};
   for (const auto& [name, unused] : numbers_of({})) {
     std::vector<double> values;
-    for (const auto& row : rows) values.push_back(row.at(name).is_null() ? std::nan("") : row.at(name).get<double>());
+    for (const auto& row : rows)
+      values.push_back(row.at(name).is_null() ? std::nan("") : row.at(name).get<double>());
     const auto result = summarise(values);
-    if (result.count > 0) summary[name] = {{"mean", result.mean}, {"std", result.deviation}, {"count", result.count}};
+    if (result.count > 0)
+      summary[name] = {{"mean", result.mean}, {"std", result.deviation}, {"count", result.count}};
   }
   return summary;
 }
@@ -96,9 +106,10 @@ std::string csv_of(const std::vector<json>& rows) {
   for (const auto& [name, unused] : numbers_of({})) text += "," + name;
   text += "\n";
   for (const auto& row : rows) {
-    text += fmt::format("{},{},{},{}", row.at("method").get<std::string>(), row.at("set").get<std::string>(), row.at("patient").get<std::string>(),
-                        row.at("subject").get<std::string>());
-    for (const auto& [name, unused] : numbers_of({})) text += "," + (row.at(name).is_null() ? std::string() : row.at(name).dump());
+    text += fmt::format("{},{},{},{}", row.at("method").get<std::string>(), row.at("set").get<std::string>(),
+                        row.at("patient").get<std::string>(), row.at("subject").get<std::string>());
+    for (const auto& [name, unused] : numbers_of({}))
+      text += "," + (row.at(name).is_null() ? std::string() : row.at(name).dump());
     text += "\n";
   }
   return text;
@@ -106,14 +117,19 @@ std::string csv_of(const std::vector<json>& rows) {
 
 std::string cell(const json& summary, const char* name) {
   const auto found = summary.find(name);
-  return found == summary.end() ? "-" : fmt::format("{:.4f} +- {:.4f}", found->at("mean").get<double>(), found->at("std").get<double>());
+  return found == summary.end() ? "-"
+                                : fmt::format("{:.4f} +- {:.4f}", found->at("mean").get<double>(),
+                                              found->at("std").get<double>());
 }
 
 void print_summaries(const std::vector<json>& summaries) {
-  fmt::print("{:<22}  {:<15}  {:>8}  {:>9}  {:>18}  {:>18}  {:>11}\n", "method", "set", "patients", "threshold", "dice", "auprc", "pooled dice");
+  fmt::print("{:<22}  {:<15}  {:>8}  {:>9}  {:>18}  {:>18}  {:>11}\n", "method", "set", "patients",
+             "threshold", "dice", "auprc", "pooled dice");
   for (const auto& s : summaries)
-    fmt::print("{:<22}  {:<15}  {:>8}  {:>9.4f}  {:>18}  {:>18}  {:>11.4f}\n", s.at("method").get<std::string>(), s.at("set").get<std::string>(),
-               s.at("patients").get<int>(), s.at("threshold").get<double>(), cell(s, "dice"), cell(s, "auprc"), s.at("pooled_dice").get<double>());
+    fmt::print("{:<22}  {:<15}  {:>8}  {:>9.4f}  {:>18}  {:>18}  {:>11.4f}\n",
+               s.at("method").get<std::string>(), s.at("set").get<std::string>(), s.at("patients").get<int>(),
+               s.at("threshold").get<double>(), cell(s, "dice"), cell(s, "auprc"),
+               s.at("pooled_dice").get<double>());
 }
 
 /// Scores the pairs of sets with one way of making anomaly maps.
@@ -129,11 +145,14 @@ struct Evaluation {
       const std::string& threshold_set = evaluation.threshold_sets[i];
       const double threshold = evaluator.score_set(make_map, threshold_set, world).best.threshold;
       std::vector<json> own;
-      const SetScores pooled = evaluator.score_set(make_map, evaluation.test_sets[i], world, [&](const ScoredVolume& volume) {
-        own.push_back(row_of(score_patient(volume, threshold, evaluation.min_component)));
-        own.back()["method"] = method;
-        if (method == "model") write_picture(folder / fmt::format("{}-{}.png", volume.volume.set, volume.volume.id), volume, threshold);
-      });
+      const SetScores pooled =
+          evaluator.score_set(make_map, evaluation.test_sets[i], world, [&](const ScoredVolume& volume) {
+            own.push_back(row_of(score_patient(volume, threshold, evaluation.min_component)));
+            own.back()["method"] = method;
+            if (method == "model")
+              write_picture(folder / fmt::format("{}-{}.png", volume.volume.set, volume.volume.id), volume,
+                            threshold);
+          });
       const auto all = gather_rows(world, own);
       rows.insert(rows.end(), all.begin(), all.end());
       summaries.push_back(summarise_set(method, threshold_set, threshold, pooled, all));
@@ -146,18 +165,22 @@ struct Evaluation {
 int eval_verb(const std::vector<std::string>& words) {
   ConfigArguments arguments;
   bool as_json = false, with_baselines = false;
-  CLI::App app("Evaluates a checkpoint: checkpoint=PATH names a checkpoint or a run (its best).", "gyrus eval");
+  CLI::App app("Evaluates a checkpoint: checkpoint=PATH names a checkpoint or a run (its best).",
+               "gyrus eval");
   arguments.add_to(app);
   app.add_flag("--json", as_json, "print the summary as JSON");
-  app.add_flag("--baselines", with_baselines, "also score trivial maps: intensity, inverted intensity, difference to the mean of training");
+  app.add_flag("--baselines", with_baselines,
+               "also score trivial maps: intensity, inverted intensity, difference to the mean of training");
   if (!parse_arguments(app, words)) return 0;
 
   const mpi::Environment environment;
   const auto world = mpi::Communicator::world();
   log::configure(world.rank(), arguments.quiet);
   // `checkpoint` is a group of options too; here the word names what to evaluate.
-  const auto given = std::ranges::find_if(arguments.overrides, [](const auto& text) { return text.starts_with("checkpoint="); });
-  if (given == arguments.overrides.end()) throw ConfigError("gyrus eval needs checkpoint=PATH: a checkpoint folder or a run folder");
+  const auto given = std::ranges::find_if(arguments.overrides,
+                                          [](const auto& text) { return text.starts_with("checkpoint="); });
+  if (given == arguments.overrides.end())
+    throw ConfigError("gyrus eval needs checkpoint=PATH: a checkpoint folder or a run folder");
   const fs::path wanted = given->substr(std::string("checkpoint=").size());
   arguments.overrides.erase(given);
   std::string chosen;
@@ -180,12 +203,15 @@ int eval_verb(const std::vector<std::string>& words) {
   });
   model.eval();
   const Schedule schedule(num_timesteps);
-  const Evaluator evaluator(*dataset, schedule, options.trainer.noise, options.trainer.evaluation, options.trainer.seed, device);
-  Evaluation evaluation{options, world, run_folder_of(checkpoint) / "evaluation" / checkpoint.filename(), {}, {}};
+  const Evaluator evaluator(*dataset, schedule, options.trainer.noise, options.trainer.evaluation,
+                            options.trainer.seed, device);
+  Evaluation evaluation{
+      options, world, run_folder_of(checkpoint) / "evaluation" / checkpoint.filename(), {}, {}};
   on_rank_zero(world, [&] { gyrus::create_directories(evaluation.folder); });
   evaluation.run("model", evaluator, evaluator.residuals_of(model));
   if (with_baselines)
-    for (const auto& baseline : make_baselines(*dataset)) evaluation.run(baseline.name, evaluator, baseline.make_map);
+    for (const auto& baseline : make_baselines(*dataset))
+      evaluation.run(baseline.name, evaluator, baseline.make_map);
 
   on_rank_zero(world, [&] {
     write_file_atomically(evaluation.folder / "patients.csv", csv_of(evaluation.rows));
@@ -193,8 +219,10 @@ int eval_verb(const std::vector<std::string>& words) {
     write_file_atomically(evaluation.folder / "summary.json", json(evaluation.summaries).dump(1) + "\n");
   });
   if (world.rank() == 0) {
-    if (as_json) fmt::print("{}\n", json(evaluation.summaries).dump(1));
-    else print_summaries(evaluation.summaries);
+    if (as_json)
+      fmt::print("{}\n", json(evaluation.summaries).dump(1));
+    else
+      print_summaries(evaluation.summaries);
     log::info("per-patient tables and pictures: {}", evaluation.folder.string());
   }
   watch.close();

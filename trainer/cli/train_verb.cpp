@@ -25,7 +25,8 @@ struct TrainArguments {
 
   Config compose() const {
     if (frozen.empty()) return config.compose();
-    if (!config.overrides.empty()) throw ConfigError("--frozen takes a configuration as it is; leave the overrides away");
+    if (!config.overrides.empty())
+      throw ConfigError("--frozen takes a configuration as it is; leave the overrides away");
     return Config::load(frozen);
   }
 };
@@ -39,10 +40,14 @@ void show_plan(const Options& options, int world_size) {
                                    {"steps", format_count(plan.num_steps())},
                                    {"global batch", std::to_string(plan.global_batch())},
                                    {"ranks", std::to_string(world_size)},
-                                   {"validations", std::to_string(options.validation.every_samples > 0 ? options.trainer.max_samples / options.validation.every_samples : 1)}}));
+                                   {"validations", std::to_string(options.validation.every_samples > 0
+                                                                      ? options.trainer.max_samples /
+                                                                            options.validation.every_samples
+                                                                      : 1)}}));
 }
 
-/// What the user asked for and what it became, for people and for `gyrus eval`. A frozen run brings both already.
+/// What the user asked for and what it became, for people and for `gyrus eval`. A frozen run brings both
+/// already.
 void write_configuration(const RunDirectory& run, const Config& config, const TrainArguments& arguments) {
   write_file_atomically(run.path() / "config.yaml", config.to_yaml());
   if (!arguments.frozen.empty()) return;
@@ -55,7 +60,8 @@ int train_verb(const std::vector<std::string>& words) {
   TrainArguments arguments;
   CLI::App app("Trains the configured model; resumes by itself when started again.", "gyrus train");
   arguments.config.add_to(app);
-  app.add_option("--frozen", arguments.frozen, "a resolved config.yaml instead of a composition")->type_name("FILE");
+  app.add_option("--frozen", arguments.frozen, "a resolved config.yaml instead of a composition")
+      ->type_name("FILE");
   app.add_flag("--dry-run", arguments.dry_run, "check the configuration, print the plan, train nothing");
   if (!parse_arguments(app, words)) return 0;
 

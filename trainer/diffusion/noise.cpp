@@ -41,13 +41,18 @@ class GaussianModel : public NoiseModel {
 
 void NoiseOptions::fields(Fields& f) {
   f.field("kind", kind, "what is added to a slice", {.choices = {"simplex", "gaussian"}});
-  f.field("level", level, "timesteps at test time; the reconstructions of several are averaged", {.min = 0, .max = 999, .may_change_on_resume = true});
-  f.field("sharing", sharing, "one field per sample (slice), or one per training batch and per test volume (Q10)",
+  f.field("level", level, "timesteps at test time; the reconstructions of several are averaged",
+          {.min = 0, .max = 999, .may_change_on_resume = true});
+  f.field("sharing", sharing,
+          "one field per sample (slice), or one per training batch and per test volume (Q10)",
           {.choices = {"sample", "batch"}});
   f.field("octaves", octaves, "octaves of simplex noise", {.min = 1, .max = 16});
-  f.field("persistence", persistence, "amplitude of an octave relative to the one before", {.min = 0.0, .max = 1.0});
-  f.field("feature_size", feature_size, "size of the coarsest simplex features", {.min = 1.0, .unit = "pixels"});
-  f.field("random_origin", random_origin, "start each simplex field at a random place, not at the lattice's origin (Q11)");
+  f.field("persistence", persistence, "amplitude of an octave relative to the one before",
+          {.min = 0.0, .max = 1.0});
+  f.field("feature_size", feature_size, "size of the coarsest simplex features",
+          {.min = 1.0, .unit = "pixels"});
+  f.field("random_origin", random_origin,
+          "start each simplex field at a random place, not at the lattice's origin (Q11)");
   f.field("round_to_half", round_to_half, "round simplex noise to float16, as the published code does (Q12)");
 }
 

@@ -13,9 +13,10 @@
 namespace gyrus {
 
 struct NoiseOptions {
-  std::string kind = "simplex";                     // simplex | gaussian
-  std::vector<std::int64_t> level = {249, 499, 749};  // timesteps at test time; their reconstructions are averaged
-  std::string sharing = "sample";                   // sample | batch (Q10)
+  std::string kind = "simplex";  // simplex | gaussian
+  std::vector<std::int64_t> level = {249, 499,
+                                     749};  // timesteps at test time; their reconstructions are averaged
+  std::string sharing = "sample";           // sample | batch (Q10)
   std::int64_t octaves = 6;
   double persistence = 0.8;
   double feature_size = 64.0;

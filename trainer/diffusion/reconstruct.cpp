@@ -12,8 +12,10 @@ torch::Tensor reconstruct(DiffusionModel& model, const Schedule& schedule, const
   const torch::Tensor clean = to_diffusion_range(slices);
   torch::Tensor sum = torch::zeros_like(slices);
   for (const std::int64_t level : levels) {
-    const torch::Tensor timestep = torch::full({slices.size(0)}, level, torch::TensorOptions().dtype(torch::kInt64).device(slices.device()));
-    const torch::Tensor predicted = model.unet().forward(schedule.add_noise(clean, noise(level), timestep), timestep, condition);
+    const torch::Tensor timestep = torch::full(
+        {slices.size(0)}, level, torch::TensorOptions().dtype(torch::kInt64).device(slices.device()));
+    const torch::Tensor predicted =
+        model.unet().forward(schedule.add_noise(clean, noise(level), timestep), timestep, condition);
     sum += to_slice_range(predicted);
   }
   return sum / static_cast<double>(levels.size());

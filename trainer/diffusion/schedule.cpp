@@ -24,7 +24,8 @@ Schedule::Schedule(std::int64_t num_timesteps) {
   std::vector<double> signal, noise;
   for (std::int64_t t = 0; t < num_timesteps; ++t) {
     const auto total = static_cast<double>(num_timesteps);
-    const double ratio = cosine_alpha_bar(static_cast<double>(t + 1) / total) / cosine_alpha_bar(static_cast<double>(t) / total);
+    const double ratio = cosine_alpha_bar(static_cast<double>(t + 1) / total) /
+                         cosine_alpha_bar(static_cast<double>(t) / total);
     beta.push_back(std::min(1.0 - ratio, largest_beta));
     product *= 1.0 - beta.back();
     alpha_bar.push_back(product);
@@ -35,7 +36,8 @@ Schedule::Schedule(std::int64_t num_timesteps) {
   sqrt_one_minus_alpha_bar = torch::tensor(noise, torch::kFloat64).to(torch::kFloat32);
 }
 
-torch::Tensor Schedule::add_noise(const torch::Tensor& clean, const torch::Tensor& noise, const torch::Tensor& timestep) const {
+torch::Tensor Schedule::add_noise(const torch::Tensor& clean, const torch::Tensor& noise,
+                                  const torch::Tensor& timestep) const {
   const auto factor = [&](const torch::Tensor& table) {
     return table.to(clean.device()).index_select(0, timestep).to(clean.scalar_type()).view({-1, 1, 1, 1});
   };

@@ -18,7 +18,8 @@ struct Schedule {
   /// @param clean     [B, 1, H, W] in [-1, 1]
   /// @param noise     [B, 1, H, W]
   /// @param timestep  [B], int64, 0 .. num_timesteps-1
-  torch::Tensor add_noise(const torch::Tensor& clean, const torch::Tensor& noise, const torch::Tensor& timestep) const;
+  torch::Tensor add_noise(const torch::Tensor& clean, const torch::Tensor& noise,
+                          const torch::Tensor& timestep) const;
 
   std::vector<double> beta, alpha_bar;
   torch::Tensor sqrt_alpha_bar, sqrt_one_minus_alpha_bar;  // [T], float32

@@ -12,7 +12,9 @@ constexpr double squish = 0.366025403784439;
 constexpr double normalisation = 47.0;
 constexpr std::array<double, 16> gradients = {5, 2, 2, 5, -5, 2, -2, 5, 5, -2, 2, -5, -5, -2, -2, -5};
 
-std::uint64_t advance(std::uint64_t state) { return state * 6364136223846793005ULL + 1442695040888963407ULL; }
+std::uint64_t advance(std::uint64_t state) {
+  return state * 6364136223846793005ULL + 1442695040888963407ULL;
+}
 
 }  // namespace
 
@@ -36,7 +38,8 @@ double SimplexNoise::at(double x, double y) const {
   const double floor_u = std::floor(u), floor_v = std::floor(v);
   const auto i0 = static_cast<std::int64_t>(floor_u), j0 = static_cast<std::int64_t>(floor_v);
   const double a = u - floor_u, b = v - floor_v, w = a + b;
-  const double dx = x - (floor_u + (floor_u + floor_v) * squish), dy = y - (floor_v + (floor_u + floor_v) * squish);
+  const double dx = x - (floor_u + (floor_u + floor_v) * squish),
+               dy = y - (floor_v + (floor_u + floor_v) * squish);
 
   double total = 0.0;
   const auto add = [&](std::int64_t p, std::int64_t r, double ex, double ey) {
@@ -52,20 +55,27 @@ double SimplexNoise::at(double x, double y) const {
   if (w <= 1.0) {
     add(i0, j0, dx, dy);
     const double z = 1.0 - w;
-    if (!(z > a || z > b)) add(i0 + 1, j0 + 1, far_x, far_y);
-    else if (a > b) add(i0 + 1, j0 - 1, dx - 1.0, dy + 1.0);
-    else add(i0 - 1, j0 + 1, dx + 1.0, dy - 1.0);
+    if (!(z > a || z > b))
+      add(i0 + 1, j0 + 1, far_x, far_y);
+    else if (a > b)
+      add(i0 + 1, j0 - 1, dx - 1.0, dy + 1.0);
+    else
+      add(i0 - 1, j0 + 1, dx + 1.0, dy - 1.0);
   } else {
     add(i0 + 1, j0 + 1, far_x, far_y);
     const double z = 2.0 - w;
-    if (!(z < a || z < b)) add(i0, j0, dx, dy);
-    else if (a > b) add(i0 + 2, j0, dx - 2.0 - 2.0 * squish, dy - 2.0 * squish);
-    else add(i0, j0 + 2, dx - 2.0 * squish, dy - 2.0 - 2.0 * squish);
+    if (!(z < a || z < b))
+      add(i0, j0, dx, dy);
+    else if (a > b)
+      add(i0 + 2, j0, dx - 2.0 - 2.0 * squish, dy - 2.0 * squish);
+    else
+      add(i0, j0 + 2, dx - 2.0 * squish, dy - 2.0 - 2.0 * squish);
   }
   return total / normalisation;
 }
 
-void SimplexField::fill(const SimplexNoise& noise, std::int64_t rows, std::int64_t columns, double* out) const {
+void SimplexField::fill(const SimplexNoise& noise, std::int64_t rows, std::int64_t columns,
+                        double* out) const {
   std::fill_n(out, rows * columns, 0.0);
   double amplitude = 1.0, scale = 1.0 / feature_size;
   for (std::int64_t octave = 0; octave < octaves; ++octave, amplitude *= persistence, scale *= 2.0)

@@ -1,6 +1,7 @@
-// Gradient all-reduce over MPI. Open MPI's own algorithms choose the order of additions by message size, so the sum of an
-// element would depend on the bucket it travels in; a resumed run packs its first buckets differently and would drift from
-// the undisturbed one. Here rank q owns the q-th part of a message, adds the contributions in rank order, and hands the sum out.
+// Gradient all-reduce over MPI. Open MPI's own algorithms choose the order of additions by message size, so
+// the sum of an element would depend on the bucket it travels in; a resumed run packs its first buckets
+// differently and would drift from the undisturbed one. Here rank q owns the q-th part of a message, adds the
+// contributions in rank order, and hands the sum out.
 #include "trainer/distributed/mpi_backend.hpp"
 
 #include <fmt/format.h>
@@ -19,10 +20,15 @@ constexpr std::int64_t small_message_bytes = 16 << 10;
 
 MPI_Datatype datatype_of(const torch::Tensor& tensor) {
   switch (tensor.scalar_type()) {
-    case torch::kFloat32: return MPI_FLOAT;
-    case torch::kFloat64: return MPI_DOUBLE;
-    case torch::kInt64: return MPI_INT64_T;
-    default: throw CommError(fmt::format("the MPI backend does not carry tensors of type {}", toString(tensor.scalar_type())));
+    case torch::kFloat32:
+      return MPI_FLOAT;
+    case torch::kFloat64:
+      return MPI_DOUBLE;
+    case torch::kInt64:
+      return MPI_INT64_T;
+    default:
+      throw CommError(
+          fmt::format("the MPI backend does not carry tensors of type {}", toString(tensor.scalar_type())));
   }
 }
 
@@ -30,11 +36,15 @@ class Requests {
  public:
   void send(const mpi::Communicator& to, const torch::Tensor& part, int rank) {
     if (part.numel() == 0) return;
-    mpi::check(MPI_Isend(part.data_ptr(), static_cast<int>(part.numel()), datatype_of(part), rank, tag, to.raw(), &add()), "MPI_Isend");
+    mpi::check(MPI_Isend(part.data_ptr(), static_cast<int>(part.numel()), datatype_of(part), rank, tag,
+                         to.raw(), &add()),
+               "MPI_Isend");
   }
   void receive(const mpi::Communicator& from, const torch::Tensor& part, int rank) {
     if (part.numel() == 0) return;
-    mpi::check(MPI_Irecv(part.data_ptr(), static_cast<int>(part.numel()), datatype_of(part), rank, tag, from.raw(), &add()), "MPI_Irecv");
+    mpi::check(MPI_Irecv(part.data_ptr(), static_cast<int>(part.numel()), datatype_of(part), rank, tag,
+                         from.raw(), &add()),
+               "MPI_Irecv");
   }
   void wait() { mpi::wait_all(requests_, "gradient exchange"); }
 
@@ -47,8 +57,10 @@ void sum_small(const mpi::Communicator& communicator, torch::Tensor& flat) {
   torch::Tensor all = torch::empty({communicator.size(), flat.numel()}, flat.options());
   Requests requests;
   for (int rank = 0; rank < communicator.size(); ++rank) {
-    if (rank == communicator.rank()) all[rank].copy_(flat);
-    else requests.receive(communicator, all[rank], rank);
+    if (rank == communicator.rank())
+      all[rank].copy_(flat);
+    else
+      requests.receive(communicator, all[rank], rank);
   }
   for (int rank = 0; rank < communicator.size(); ++rank)
     if (rank != communicator.rank()) requests.send(communicator, flat, rank);
@@ -66,10 +78,13 @@ void sum_divided(const mpi::Communicator& communicator, torch::Tensor& flat) {
   torch::Tensor contributions = torch::empty({size, own.numel()}, flat.options());
   Requests requests;
   for (int rank = 0; rank < size; ++rank) {
-    if (rank == self) contributions[rank].copy_(own);
-    else requests.receive(communicator, contributions[rank], rank);
+    if (rank == self)
+      contributions[rank].copy_(own);
+    else
+      requests.receive(communicator, contributions[rank], rank);
   }
-  for (int step = 1; step < size; ++step) requests.send(communicator, part_of((self + step) % size), (self + step) % size);
+  for (int step = 1; step < size; ++step)
+    requests.send(communicator, part_of((self + step) % size), (self + step) % size);
   requests.wait();
   own.copy_(contributions[0]);
   for (int rank = 1; rank < size; ++rank) own.add_(contributions[rank]);
@@ -86,19 +101,24 @@ void sum_in_rank_order(const mpi::Communicator& communicator, torch::Tensor& ten
   if (communicator.size() == 1) return;
   const torch::NoGradGuard no_gradient;
   torch::Tensor flat = tensor.view({-1});
-  if (static_cast<std::int64_t>(flat.nbytes()) <= small_message_bytes) sum_small(communicator, flat);
-  else sum_divided(communicator, flat);
+  if (static_cast<std::int64_t>(flat.nbytes()) <= small_message_bytes)
+    sum_small(communicator, flat);
+  else
+    sum_divided(communicator, flat);
 }
 
 class MpiBackend::QueuedWork : public c10d::Work {
  public:
   QueuedWork(int rank, c10d::OpType type, std::vector<at::Tensor> tensors)
-      : Work(rank, type), tensors_(std::move(tensors)),
+      : Work(rank, type),
+        tensors_(std::move(tensors)),
         future_(c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get()))) {}
 
   void complete(std::exception_ptr problem) {
-    if (problem) future_->setError(problem);
-    else future_->markCompleted(c10::IValue(tensors_));
+    if (problem)
+      future_->setError(problem);
+    else
+      future_->markCompleted(c10::IValue(tensors_));
     finish(problem);
   }
   c10::intrusive_ptr<c10::ivalue::Future> getFuture() override { return future_; }
@@ -110,7 +130,9 @@ class MpiBackend::QueuedWork : public c10d::Work {
 };
 
 MpiBackend::MpiBackend(mpi::Communicator communicator)
-    : Backend(communicator.rank(), communicator.size()), communicator_(std::move(communicator)), thread_([this] { run(); }) {}
+    : Backend(communicator.rank(), communicator.size()),
+      communicator_(std::move(communicator)),
+      thread_([this] { run(); }) {}
 
 MpiBackend::~MpiBackend() {
   {
@@ -139,7 +161,8 @@ void MpiBackend::run() {
   }
 }
 
-c10::intrusive_ptr<c10d::Work> MpiBackend::enqueue(c10d::OpType type, std::vector<at::Tensor> tensors, std::function<void()> operation) {
+c10::intrusive_ptr<c10d::Work> MpiBackend::enqueue(c10d::OpType type, std::vector<at::Tensor> tensors,
+                                                   std::function<void()> operation) {
   auto work = c10::make_intrusive<QueuedWork>(getRank(), type, std::move(tensors));
   {
     const std::lock_guard lock(mutex_);
@@ -149,18 +172,21 @@ c10::intrusive_ptr<c10d::Work> MpiBackend::enqueue(c10d::OpType type, std::vecto
   return work;
 }
 
-c10::intrusive_ptr<c10d::Work> MpiBackend::allreduce(std::vector<at::Tensor>& tensors, const c10d::AllreduceOptions& options) {
+c10::intrusive_ptr<c10d::Work> MpiBackend::allreduce(std::vector<at::Tensor>& tensors,
+                                                     const c10d::AllreduceOptions& options) {
   require(options.reduceOp == c10d::ReduceOp::SUM, "the MPI backend reduces by summation");
   return enqueue(c10d::OpType::ALLREDUCE, tensors, [this, tensors]() mutable {
     for (auto& tensor : tensors) sum_in_rank_order(communicator_, tensor);
   });
 }
 
-c10::intrusive_ptr<c10d::Work> MpiBackend::broadcast(std::vector<at::Tensor>& tensors, const c10d::BroadcastOptions& options) {
-  return enqueue(c10d::OpType::BROADCAST, tensors, [this, tensors, root = static_cast<int>(options.rootRank)] {
-    for (const auto& tensor : tensors)
-      communicator_.broadcast_bytes(tensor.data_ptr(), tensor.nbytes(), root);
-  });
+c10::intrusive_ptr<c10d::Work> MpiBackend::broadcast(std::vector<at::Tensor>& tensors,
+                                                     const c10d::BroadcastOptions& options) {
+  return enqueue(c10d::OpType::BROADCAST, tensors,
+                 [this, tensors, root = static_cast<int>(options.rootRank)] {
+                   for (const auto& tensor : tensors)
+                     communicator_.broadcast_bytes(tensor.data_ptr(), tensor.nbytes(), root);
+                 });
 }
 
 c10::intrusive_ptr<c10d::Work> MpiBackend::barrier(const c10d::BarrierOptions&) {

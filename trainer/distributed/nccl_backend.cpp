@@ -1,6 +1,6 @@
+#include <unistd.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
-#include <unistd.h>
 
 #include <cstdlib>
 
@@ -9,7 +9,8 @@
 namespace gyrus {
 
 c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const mpi::Communicator& communicator, torch::Device) {
-  // Rank 0 lets the system choose a free port and MPI tells everybody: no address to configure, no clash between jobs.
+  // Rank 0 lets the system choose a free port and MPI tells everybody: no address to configure, no clash
+  // between jobs.
   c10d::TCPStoreOptions options;
   options.useLibUV = false;  // libuv is missing from some builds of LibTorch and then throws
   c10::intrusive_ptr<c10d::TCPStore> store;

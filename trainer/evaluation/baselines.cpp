@@ -27,7 +27,8 @@ std::shared_ptr<const VoxelStatistics> statistics_of_training(const Dataset& dat
   for (std::size_t voxel = 0; voxel < sum.size(); ++voxel) {
     const double mean = sum[voxel] / static_cast<double>(count);
     statistics->mean.push_back(static_cast<float>(mean));
-    statistics->deviation.push_back(static_cast<float>(std::sqrt(std::max(0.0, squares[voxel] / static_cast<double>(count) - mean * mean))));
+    statistics->deviation.push_back(static_cast<float>(
+        std::sqrt(std::max(0.0, squares[voxel] / static_cast<double>(count) - mean * mean))));
   }
   return statistics;
 }
@@ -36,7 +37,8 @@ template <class Function>
 Evaluator::MapMaker voxelwise(Function&& function) {
   return [function](ScoredVolume& scored) {
     std::vector<float> map(scored.volume.image.size());
-    for (std::size_t i = 0; i < map.size(); ++i) map[i] = std::clamp(function(scored.volume.image[i], i), 0.0f, 1.0f);
+    for (std::size_t i = 0; i < map.size(); ++i)
+      map[i] = std::clamp(function(scored.volume.image[i], i), 0.0f, 1.0f);
     return map;
   };
 }
@@ -45,11 +47,14 @@ Evaluator::MapMaker voxelwise(Function&& function) {
 
 std::vector<Baseline> make_baselines(const Dataset& dataset) {
   const auto statistics = statistics_of_training(dataset);
-  // Deviations of up to ten sigma fill the range; the floor keeps quiet voxels from dividing by almost nothing.
+  // Deviations of up to ten sigma fill the range; the floor keeps quiet voxels from dividing by almost
+  // nothing.
   constexpr float floor = 0.02f, largest = 10.0f;
   return {{"intensity", voxelwise([](float value, std::size_t) { return value; })},
           {"inverted_intensity", voxelwise([](float value, std::size_t) { return 1.0f - value; })},
-          {"mean_difference", voxelwise([statistics](float value, std::size_t i) { return std::abs(value - statistics->mean[i]); })},
+          {"mean_difference", voxelwise([statistics](float value, std::size_t i) {
+             return std::abs(value - statistics->mean[i]);
+           })},
           {"mean_difference_sigma", voxelwise([statistics](float value, std::size_t i) {
              return std::abs(value - statistics->mean[i]) / (statistics->deviation[i] + floor) / largest;
            })}};

@@ -14,8 +14,8 @@ struct Baseline {
   Evaluator::MapMaker make_map;
 };
 
-/// intensity (bright), inverted intensity (dark), |x - mean of training| and the same over the standard deviation (scaled to [0, 1]).
-/// Reads the whole training set. @pre `dataset` outlives the result
+/// intensity (bright), inverted intensity (dark), |x - mean of training| and the same over the standard
+/// deviation (scaled to [0, 1]). Reads the whole training set. @pre `dataset` outlives the result
 std::vector<Baseline> make_baselines(const Dataset& dataset);
 
 }  // namespace gyrus

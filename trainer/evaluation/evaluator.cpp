@@ -30,35 +30,52 @@ double mean_where(const std::vector<float>& error, const std::vector<std::uint8_
 }
 
 torch::Tensor slices_of(const Volume& volume, const std::vector<float>& values) {
-  return torch::from_blob(const_cast<float*>(values.data()), {volume.depth, 1, volume.height, volume.width}, torch::kFloat32);
+  return torch::from_blob(const_cast<float*>(values.data()), {volume.depth, 1, volume.height, volume.width},
+                          torch::kFloat32);
 }
 
 }  // namespace
 
 void EvaluationOptions::fields(Fields& f) {
-  f.field("erosion", erosion, "iterations by which each slice of the brain mask is eroded; auto: slice height / 25",
+  f.field("erosion", erosion,
+          "iterations by which each slice of the brain mask is eroded; auto: slice height / 25",
           {.min = -1, .max = 64, .auto_value = -1, .may_change_on_resume = true});
-  f.field("median_size", median_size, "edge of the median filter's cube, odd", {.min = 1, .max = 9, .unit = "voxels", .may_change_on_resume = true});
-  f.field("min_component", min_component, "connected components with fewer voxels are dropped from the binary map (Q39)",
+  f.field("median_size", median_size, "edge of the median filter's cube, odd",
+          {.min = 1, .max = 9, .unit = "voxels", .may_change_on_resume = true});
+  f.field("min_component", min_component,
+          "connected components with fewer voxels are dropped from the binary map (Q39)",
           {.min = 0, .unit = "voxels", .may_change_on_resume = true});
-  f.field("slice_batch", slice_batch, "slices reconstructed in one forward pass", {.min = 1, .may_change_on_resume = true});
-  f.field("threshold_sets", threshold_sets, "sets on which `gyrus eval` finds thresholds", {.may_change_on_resume = true});
-  f.field("test_sets", test_sets, "set tested with the threshold of the set at the same place of threshold_sets", {.may_change_on_resume = true});
+  f.field("slice_batch", slice_batch, "slices reconstructed in one forward pass",
+          {.min = 1, .may_change_on_resume = true});
+  f.field("threshold_sets", threshold_sets, "sets on which `gyrus eval` finds thresholds",
+          {.may_change_on_resume = true});
+  f.field("test_sets", test_sets,
+          "set tested with the threshold of the set at the same place of threshold_sets",
+          {.may_change_on_resume = true});
 }
 
-Evaluator::Evaluator(const Dataset& dataset, const Schedule& schedule, const NoiseOptions& noise, const EvaluationOptions& options,
-                     std::uint64_t seed, torch::Device device)
-    : dataset_(dataset), schedule_(schedule), noise_(noise), options_(options), noise_model_(make_noise_model(noise)), seed_(seed), device_(device) {
+Evaluator::Evaluator(const Dataset& dataset, const Schedule& schedule, const NoiseOptions& noise,
+                     const EvaluationOptions& options, std::uint64_t seed, torch::Device device)
+    : dataset_(dataset),
+      schedule_(schedule),
+      noise_(noise),
+      options_(options),
+      noise_model_(make_noise_model(noise)),
+      seed_(seed),
+      device_(device) {
   if (options_.erosion < 0) options_.erosion = dataset.height() / 25;
 }
 
-torch::Tensor Evaluator::noise_for(const Volume& volume, std::int64_t first_slice, std::int64_t slices, std::int64_t level) const {
+torch::Tensor Evaluator::noise_for(const Volume& volume, std::int64_t first_slice, std::int64_t slices,
+                                   std::int64_t level) const {
   torch::Tensor noise = torch::empty({slices, 1, volume.height, volume.width});
   const std::uint64_t key = digest64(volume.id, static_cast<std::uint64_t>(level));
   for (std::int64_t i = 0; i < slices; ++i) {
     const bool shared = noise_.sharing == "batch";
-    const auto epoch = static_cast<std::uint64_t>(shared ? 0 : first_slice + i);  // one field per volume, or one per slice
-    noise_model_->draw(Random(seed_, Stream::validation_noise, epoch, key), volume.height, volume.width, noise[i].data_ptr<float>());
+    const auto epoch =
+        static_cast<std::uint64_t>(shared ? 0 : first_slice + i);  // one field per volume, or one per slice
+    noise_model_->draw(Random(seed_, Stream::validation_noise, epoch, key), volume.height, volume.width,
+                       noise[i].data_ptr<float>());
   }
   return noise.to(device_);
 }
@@ -69,8 +86,9 @@ torch::Tensor Evaluator::reconstruct_volume(DiffusionModel& model, const Volume&
   for (std::int64_t first = 0; first < volume.depth; first += options_.slice_batch) {
     const std::int64_t count = std::min(options_.slice_batch, volume.depth - first);
     const torch::Tensor slices = all.slice(0, first, first + count).to(device_);
-    parts.push_back(reconstruct(model, schedule_, slices, noise_.level,
-                                [&](std::int64_t level) { return noise_for(volume, first, count, level); }).to(torch::kCPU));
+    parts.push_back(reconstruct(model, schedule_, slices, noise_.level, [&](std::int64_t level) {
+                      return noise_for(volume, first, count, level);
+                    }).to(torch::kCPU));
   }
   return torch::cat(parts).contiguous();
 }
@@ -81,11 +99,17 @@ Evaluator::MapMaker Evaluator::residuals_of(DiffusionModel& model) const {
     const Volume& volume = scored.volume;
     const torch::Tensor all = slices_of(volume, volume.image);
     const torch::Tensor reconstruction = reconstruct_volume(model, volume);
-    const torch::Tensor mask = torch::from_blob(const_cast<std::uint8_t*>(volume.mask.data()), all.sizes(), torch::kUInt8).to(torch::kFloat32);
-    scored.loss = 2.0 * per_sample_l1(reconstruction, all, mask).mean().item<double>();  // the diffusion's range is twice the slices'
-    scored.reconstruction.assign(reconstruction.data_ptr<float>(), reconstruction.data_ptr<float>() + reconstruction.numel());
+    const torch::Tensor mask =
+        torch::from_blob(const_cast<std::uint8_t*>(volume.mask.data()), all.sizes(), torch::kUInt8)
+            .to(torch::kFloat32);
+    scored.loss = 2.0 * per_sample_l1(reconstruction, all, mask)
+                            .mean()
+                            .item<double>();  // the diffusion's range is twice the slices'
+    scored.reconstruction.assign(reconstruction.data_ptr<float>(),
+                                 reconstruction.data_ptr<float>() + reconstruction.numel());
     std::vector<float> residual(scored.reconstruction.size());
-    for (std::size_t i = 0; i < residual.size(); ++i) residual[i] = std::abs(volume.image[i] - scored.reconstruction[i]);
+    for (std::size_t i = 0; i < residual.size(); ++i)
+      residual[i] = std::abs(volume.image[i] - scored.reconstruction[i]);
     return residual;
   };
 }
@@ -108,7 +132,8 @@ ScoredVolume Evaluator::score(const MapMaker& make_map, const std::string& set, 
   return scored;
 }
 
-SetScores Evaluator::score_set(const MapMaker& make_map, const std::string& set, const mpi::Communicator& communicator,
+SetScores Evaluator::score_set(const MapMaker& make_map, const std::string& set,
+                               const mpi::Communicator& communicator,
                                const std::function<void(const ScoredVolume&)>& visit) const {
   const auto start = std::chrono::steady_clock::now();
   SetScores scores;

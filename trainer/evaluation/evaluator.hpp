@@ -24,7 +24,7 @@ struct ScoredVolume {
   std::vector<float> residual;        // |image - reconstruction|, brain only, median filtered
   double l1 = 0.0;                    // mean absolute error over all voxels, before any post-processing
   double l1_healthy = 0.0, l1_lesion = 0.0;  // the same outside and inside lesions; NaN without voxels
-  double loss = 0.0;                  // training loss of the reconstruction: brain pixels, range [-1, 1], mean over slices
+  double loss = 0.0;  // training loss of the reconstruction: brain pixels, range [-1, 1], mean over slices
 };
 
 /// Sums of a whole set; equal on all ranks after `reduce`.
@@ -38,18 +38,19 @@ struct SetScores {
   double auprc = 0.0, auroc = 0.0, seconds = 0.0;
 };
 
-/// Reconstructs and scores volumes. Determinism: the noise of a slice is keyed by (seed, volume id, slice, level), so scores do not
-/// depend on the order of volumes, on ranks, or on what ran before (Q48).
+/// Reconstructs and scores volumes. Determinism: the noise of a slice is keyed by (seed, volume id, slice,
+/// level), so scores do not depend on the order of volumes, on ranks, or on what ran before (Q48).
 class Evaluator {
  public:
-  Evaluator(const Dataset& dataset, const Schedule& schedule, const NoiseOptions& noise, const EvaluationOptions& options,
-            std::uint64_t seed, torch::Device device);
+  Evaluator(const Dataset& dataset, const Schedule& schedule, const NoiseOptions& noise,
+            const EvaluationOptions& options, std::uint64_t seed, torch::Device device);
 
-  /// Makes the raw anomaly map of a volume, before post-processing: [depth, height, width], not negative. Keeps what else it
-  /// learns (the reconstruction) in the ScoredVolume it is given.
+  /// Makes the raw anomaly map of a volume, before post-processing: [depth, height, width], not negative.
+  /// Keeps what else it learns (the reconstruction) in the ScoredVolume it is given.
   using MapMaker = std::function<std::vector<float>(ScoredVolume&)>;
 
-  /// The method's own map: |image - reconstruction|. @pre the model is in evaluation mode while the map maker is used
+  /// The method's own map: |image - reconstruction|. @pre the model is in evaluation mode while the map maker
+  /// is used
   MapMaker residuals_of(DiffusionModel& model) const;
 
   ScoredVolume score(const MapMaker& make_map, const std::string& set, std::int64_t index) const;
@@ -60,7 +61,8 @@ class Evaluator {
 
  private:
   torch::Tensor reconstruct_volume(DiffusionModel& model, const Volume& volume) const;
-  torch::Tensor noise_for(const Volume& volume, std::int64_t first_slice, std::int64_t slices, std::int64_t level) const;
+  torch::Tensor noise_for(const Volume& volume, std::int64_t first_slice, std::int64_t slices,
+                          std::int64_t level) const;
 
   const Dataset& dataset_;
   const Schedule& schedule_;

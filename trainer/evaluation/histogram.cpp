@@ -11,17 +11,21 @@ namespace gyrus {
 namespace {
 
 std::int64_t bin_of(double residual) {
-  return std::clamp<std::int64_t>(static_cast<std::int64_t>(residual * ResidualHistogram::num_bins), 0, ResidualHistogram::num_bins - 1);
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(residual * ResidualHistogram::num_bins), 0,
+                                  ResidualHistogram::num_bins - 1);
 }
 
 }  // namespace
 
 void ResidualHistogram::add(std::span<const float> residual, std::span<const std::uint8_t> lesion) {
   require(residual.size() == lesion.size(), "a residual and its lesion mask have equal sizes");
-  for (std::size_t i = 0; i < residual.size(); ++i) ++counts_[(lesion[i] != 0 ? num_bins : 0) + bin_of(residual[i])];
+  for (std::size_t i = 0; i < residual.size(); ++i)
+    ++counts_[(lesion[i] != 0 ? num_bins : 0) + bin_of(residual[i])];
 }
 
-void ResidualHistogram::sum_over_ranks(const mpi::Communicator& communicator) { communicator.sum_in_place(counts_); }
+void ResidualHistogram::sum_over_ranks(const mpi::Communicator& communicator) {
+  communicator.sum_in_place(counts_);
+}
 
 std::int64_t ResidualHistogram::lesion_voxels() const {
   return std::accumulate(counts_.begin() + num_bins, counts_.end(), std::int64_t{0});
@@ -30,7 +34,8 @@ std::int64_t ResidualHistogram::lesion_voxels() const {
 double ResidualHistogram::dice_above(double threshold) const {
   const std::int64_t first = bin_of(threshold);
   const auto above = [&](std::int64_t label) {
-    return std::accumulate(counts_.begin() + label * num_bins + first, counts_.begin() + (label + 1) * num_bins, std::int64_t{0});
+    return std::accumulate(counts_.begin() + label * num_bins + first,
+                           counts_.begin() + (label + 1) * num_bins, std::int64_t{0});
   };
   const std::int64_t hits = above(1), total = hits + above(0) + lesion_voxels();
   return total == 0 ? 0.0 : 2.0 * static_cast<double>(hits) / static_cast<double>(total);
@@ -44,7 +49,9 @@ ResidualHistogram::Best ResidualHistogram::best_dice() const {
   for (std::int64_t bin = num_bins - 1; bin >= 1; --bin) {
     hits += counts_[num_bins + bin];
     positives += counts_[num_bins + bin] + counts_[bin];
-    const double dice = positives + lesion == 0 ? 0.0 : 2.0 * static_cast<double>(hits) / static_cast<double>(positives + lesion);
+    const double dice = positives + lesion == 0
+                            ? 0.0
+                            : 2.0 * static_cast<double>(hits) / static_cast<double>(positives + lesion);
     if (dice > best.dice) best = {dice, static_cast<double>(bin) / num_bins};
   }
   return best;
@@ -65,7 +72,8 @@ double ResidualHistogram::auprc() const {
 
 double ResidualHistogram::auroc() const {
   const auto lesion = static_cast<double>(lesion_voxels());
-  const auto healthy = static_cast<double>(std::accumulate(counts_.begin(), counts_.begin() + num_bins, std::int64_t{0}));
+  const auto healthy =
+      static_cast<double>(std::accumulate(counts_.begin(), counts_.begin() + num_bins, std::int64_t{0}));
   if (lesion == 0.0 || healthy == 0.0) return std::numeric_limits<double>::quiet_NaN();
   // Probability that a lesion voxel scores higher than a healthy one, ties counting half.
   double below = 0.0, area = 0.0;

@@ -9,8 +9,8 @@
 
 namespace gyrus {
 
-/// Counts of voxels by (residual bin, label). Counts add over volumes and ranks, so every score of a set follows from one
-/// all-reduce whatever rank held which patient. Residuals of 1 and more share the last bin.
+/// Counts of voxels by (residual bin, label). Counts add over volumes and ranks, so every score of a set
+/// follows from one all-reduce whatever rank held which patient. Residuals of 1 and more share the last bin.
 class ResidualHistogram {
  public:
   static constexpr std::int64_t num_bins = 8192;
@@ -22,11 +22,12 @@ class ResidualHistogram {
   struct Best {
     double dice = 0.0, threshold = 0.0;
   };
-  /// Pooled Dice 2|B & L| / (|B| + |L|) of the map "residual above the threshold", for thresholds at lower edges of bins; 0
-  /// without lesions.
+  /// Pooled Dice 2|B & L| / (|B| + |L|) of the map "residual above the threshold", for thresholds at lower
+  /// edges of bins; 0 without lesions.
   double dice_above(double threshold) const;
   Best best_dice() const;
-  /// Average precision, ties (equal bins) grouped; and area under the ROC curve. NaN without positives or negatives.
+  /// Average precision, ties (equal bins) grouped; and area under the ROC curve. NaN without positives or
+  /// negatives.
   double auprc() const;
   double auroc() const;
   std::int64_t lesion_voxels() const;

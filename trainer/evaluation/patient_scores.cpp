@@ -9,7 +9,8 @@ namespace gyrus {
 namespace {
 
 double ratio(std::int64_t part, std::int64_t whole) {
-  return whole == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(part) / static_cast<double>(whole);
+  return whole == 0 ? std::numeric_limits<double>::quiet_NaN()
+                    : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 }  // namespace
@@ -41,7 +42,8 @@ PatientScores score_patient(const ScoredVolume& scored, double threshold, std::i
   result.recall = ratio(hits, result.lesion_voxels);
   ResidualHistogram histogram;
   histogram.add(scored.residual, volume.lesion);
-  result.best_dice = result.lesion_voxels > 0 ? histogram.best_dice().dice : std::numeric_limits<double>::quiet_NaN();
+  result.best_dice =
+      result.lesion_voxels > 0 ? histogram.best_dice().dice : std::numeric_limits<double>::quiet_NaN();
   result.auprc = histogram.auprc();
   result.auroc = histogram.auroc();
   result.anomaly_score = brain == 0 ? 0.0 : anomaly / static_cast<double>(brain);
@@ -52,9 +54,19 @@ PatientScores score_patient(const ScoredVolume& scored, double threshold, std::i
 }
 
 std::vector<std::pair<std::string, double>> numbers_of(const PatientScores& s) {
-  return {{"dice", s.dice}, {"best_dice", s.best_dice}, {"precision", s.precision}, {"recall", s.recall}, {"auprc", s.auprc}, {"auroc", s.auroc},
-          {"anomaly_score", s.anomaly_score}, {"l1", s.l1}, {"l1_lesion", s.l1_lesion}, {"l1_healthy", s.l1_healthy},
-          {"lesion_voxels", static_cast<double>(s.lesion_voxels)}, {"predicted_voxels", static_cast<double>(s.predicted_voxels)}, {"age", s.age}};
+  return {{"dice", s.dice},
+          {"best_dice", s.best_dice},
+          {"precision", s.precision},
+          {"recall", s.recall},
+          {"auprc", s.auprc},
+          {"auroc", s.auroc},
+          {"anomaly_score", s.anomaly_score},
+          {"l1", s.l1},
+          {"l1_lesion", s.l1_lesion},
+          {"l1_healthy", s.l1_healthy},
+          {"lesion_voxels", static_cast<double>(s.lesion_voxels)},
+          {"predicted_voxels", static_cast<double>(s.predicted_voxels)},
+          {"age", s.age}};
 }
 
 MeanAndDeviation summarise(const std::vector<double>& values) {
@@ -65,7 +77,8 @@ MeanAndDeviation summarise(const std::vector<double>& values) {
     ++result.count;
     sum += value;
   }
-  if (result.count == 0) return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN(), 0};
+  if (result.count == 0)
+    return {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::quiet_NaN(), 0};
   result.mean = sum / static_cast<double>(result.count);
   for (const double value : values)
     if (!std::isnan(value)) squares += (value - result.mean) * (value - result.mean);

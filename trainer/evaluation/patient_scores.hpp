@@ -14,7 +14,8 @@ struct PatientScores {
   double age = 0.0;
   std::int64_t lesion_voxels = 0, predicted_voxels = 0;
   double dice = 0.0, precision = 0.0, recall = 0.0;
-  double best_dice = 0.0;  // at the patient's own best threshold, without component removal: an upper bound (Q40)
+  double best_dice =
+      0.0;  // at the patient's own best threshold, without component removal: an upper bound (Q40)
   double auprc = 0.0, auroc = 0.0;
   double anomaly_score = 0.0;  // mean filtered residual inside the brain mask
   double l1 = 0.0, l1_lesion = 0.0, l1_healthy = 0.0;

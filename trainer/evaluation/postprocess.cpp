@@ -15,9 +15,11 @@ std::int64_t reflect(std::int64_t index, std::int64_t size) {
 
 }  // namespace
 
-std::vector<std::uint8_t> erode_slices(const std::vector<std::uint8_t>& mask, Extent extent, std::int64_t iterations) {
+std::vector<std::uint8_t> erode_slices(const std::vector<std::uint8_t>& mask, Extent extent,
+                                       std::int64_t iterations) {
   std::vector<std::uint8_t> current(mask.size());
-  std::ranges::transform(mask, current.begin(), [](std::uint8_t value) { return static_cast<std::uint8_t>(value != 0); });
+  std::ranges::transform(mask, current.begin(),
+                         [](std::uint8_t value) { return static_cast<std::uint8_t>(value != 0); });
   std::vector<std::uint8_t> next(mask.size());
   const auto at = [&](std::int64_t z, std::int64_t y, std::int64_t x) -> std::uint8_t {
     if (y < 0 || y >= extent.height || x < 0 || x >= extent.width) return 0;
@@ -48,14 +50,19 @@ std::vector<float> median_filter(const std::vector<float>& values, Extent extent
         std::size_t zeros = 0;
         for (std::int64_t dz = -half; dz <= half; ++dz)
           for (std::int64_t dy = -half; dy <= half; ++dy) {
-            const float* row = &values[(reflect(z + dz, extent.depth) * extent.height + reflect(y + dy, extent.height)) * extent.width];
+            const float* row =
+                &values[(reflect(z + dz, extent.depth) * extent.height + reflect(y + dy, extent.height)) *
+                        extent.width];
             for (std::int64_t dx = -half; dx <= half; ++dx) {
               const float value = row[reflect(x + dx, extent.width)];
-              if (value == 0.0f) ++zeros;
-              else window.push_back(value);
+              if (value == 0.0f)
+                ++zeros;
+              else
+                window.push_back(value);
             }
           }
-        // Residuals are not negative, so zeros come first; outside the brain they are the majority and nothing needs sorting.
+        // Residuals are not negative, so zeros come first; outside the brain they are the majority and
+        // nothing needs sorting.
         float& out = result[(z * extent.height + y) * extent.width + x];
         if (zeros > rank) {
           out = 0.0f;
@@ -80,10 +87,13 @@ void remove_small_components(std::vector<std::uint8_t>& binary, Extent extent, s
       const std::int64_t voxel = stack.back();
       stack.pop_back();
       component.push_back(voxel);
-      const std::int64_t x = voxel % extent.width, y = voxel / extent.width % extent.height, z = voxel / (extent.width * extent.height);
+      const std::int64_t x = voxel % extent.width, y = voxel / extent.width % extent.height,
+                         z = voxel / (extent.width * extent.height);
       for (std::int64_t nz = std::max<std::int64_t>(0, z - 1); nz <= std::min(extent.depth - 1, z + 1); ++nz)
-        for (std::int64_t ny = std::max<std::int64_t>(0, y - 1); ny <= std::min(extent.height - 1, y + 1); ++ny)
-          for (std::int64_t nx = std::max<std::int64_t>(0, x - 1); nx <= std::min(extent.width - 1, x + 1); ++nx) {
+        for (std::int64_t ny = std::max<std::int64_t>(0, y - 1); ny <= std::min(extent.height - 1, y + 1);
+             ++ny)
+          for (std::int64_t nx = std::max<std::int64_t>(0, x - 1); nx <= std::min(extent.width - 1, x + 1);
+               ++nx) {
             const std::int64_t neighbour = (nz * extent.height + ny) * extent.width + nx;
             if (binary[neighbour] == 0 || seen[neighbour] != 0) continue;
             seen[neighbour] = 1;

@@ -11,10 +11,13 @@ struct Extent {
   std::int64_t voxels() const { return depth * height * width; }
 };
 
-/// Erodes each axial slice with the 4-neighbour cross, `iterations` times; outside the image counts as 0. Method section 7, step 5.
-std::vector<std::uint8_t> erode_slices(const std::vector<std::uint8_t>& mask, Extent extent, std::int64_t iterations);
+/// Erodes each axial slice with the 4-neighbour cross, `iterations` times; outside the image counts as 0.
+/// Method section 7, step 5.
+std::vector<std::uint8_t> erode_slices(const std::vector<std::uint8_t>& mask, Extent extent,
+                                       std::int64_t iterations);
 
-/// Median over cubes of odd `size`, borders mirrored about the edge (scipy "reflect"). Exact. @pre values >= 0
+/// Median over cubes of odd `size`, borders mirrored about the edge (scipy "reflect"). Exact. @pre values >=
+/// 0
 std::vector<float> median_filter(const std::vector<float>& values, Extent extent, std::int64_t size);
 
 /// Drops 26-connected components of fewer than `min_voxels` voxels.

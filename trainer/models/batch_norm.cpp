@@ -34,7 +34,8 @@ std::vector<Segment> segments_of(const SampleGroups& groups, std::int64_t local_
   return segments;
 }
 
-/// Per group and channel: number of values, mean, biased variance; float64, summed over ranks where groups span them.
+/// Per group and channel: number of values, mean, biased variance; float64, summed over ranks where groups
+/// span them.
 struct Statistics {
   torch::Tensor count, mean, variance;  // [S], [S, C], [S, C] for the S local segments
 };
@@ -45,25 +46,31 @@ torch::Tensor sum_rows_over_ranks(const torch::Tensor& rows, const std::vector<S
   if (!groups.spans_ranks) return rows;
   std::vector<std::int64_t> ids;
   for (const auto& segment : segments) ids.push_back(segment.group);
-  const torch::Tensor index = torch::tensor(ids, torch::TensorOptions().dtype(torch::kInt64).device(rows.device()));
+  const torch::Tensor index =
+      torch::tensor(ids, torch::TensorOptions().dtype(torch::kInt64).device(rows.device()));
   torch::Tensor all = torch::zeros({num_groups, rows.size(1)}, rows.options());
   all.index_add_(0, index, rows);
   groups.sum_over_ranks(all);
   return all.index_select(0, index);
 }
 
-Statistics statistics_of(const torch::Tensor& x, const std::vector<Segment>& segments, const SampleGroups& groups) {
+Statistics statistics_of(const torch::Tensor& x, const std::vector<Segment>& segments,
+                         const SampleGroups& groups) {
   const std::int64_t channels = x.size(1), positions = x.size(2) * x.size(3);
   std::vector<torch::Tensor> rows;
   for (const auto& segment : segments) {
     const auto count = static_cast<double>((segment.end - segment.begin) * positions);
-    auto [variance, mean] = torch::var_mean(x.slice(0, segment.begin, segment.end), all_but_channels, /*unbiased=*/false);
+    auto [variance, mean] =
+        torch::var_mean(x.slice(0, segment.begin, segment.end), all_but_channels, /*unbiased=*/false);
     mean = mean.to(torch::kFloat64);
     variance = variance.to(torch::kFloat64);
-    // Sums of values and squares add over ranks; float64 keeps their difference exact to about 1e-16 * mean^2.
-    rows.push_back(torch::cat({torch::full({1}, count, mean.options()), mean * count, (variance + mean * mean) * count}));
+    // Sums of values and squares add over ranks; float64 keeps their difference exact to about 1e-16 *
+    // mean^2.
+    rows.push_back(torch::cat(
+        {torch::full({1}, count, mean.options()), mean * count, (variance + mean * mean) * count}));
   }
-  const torch::Tensor sums = sum_rows_over_ranks(torch::stack(rows), segments, groups, groups.num_groups(x.size(0)));
+  const torch::Tensor sums =
+      sum_rows_over_ranks(torch::stack(rows), segments, groups, groups.num_groups(x.size(0)));
   const torch::Tensor count = sums.slice(1, 0, 1);
   const torch::Tensor mean = sums.slice(1, 1, 1 + channels) / count;
   const torch::Tensor square = sums.slice(1, 1 + channels, 1 + 2 * channels) / count;
@@ -71,8 +78,9 @@ Statistics statistics_of(const torch::Tensor& x, const std::vector<Segment>& seg
 }
 
 struct Normalise : public torch::autograd::Function<Normalise> {
-  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x, const torch::Tensor& weight,
-                               const torch::Tensor& bias, const SampleGroups* groups, const Statistics* statistics) {
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& weight, const torch::Tensor& bias,
+                               const SampleGroups* groups, const Statistics* statistics) {
     const auto segments = segments_of(*groups, x.size(0));
     const torch::Tensor mean = statistics->mean.to(x.scalar_type());
     const torch::Tensor inverse_std = torch::rsqrt(statistics->variance + epsilon).to(x.scalar_type());
@@ -94,7 +102,8 @@ struct Normalise : public torch::autograd::Function<Normalise> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const torch::Tensor &normalised = saved[0], &inverse_std = saved[1], &count = saved[2], &weight = saved[3];
+    const torch::Tensor &normalised = saved[0], &inverse_std = saved[1], &count = saved[2],
+                        &weight = saved[3];
     const auto& groups = *reinterpret_cast<const SampleGroups*>(context->saved_data["groups"].toInt());
     require(groups.first == context->saved_data["first"].toInt() &&
                 groups.global_batch == context->saved_data["global_batch"].toInt(),
@@ -104,10 +113,12 @@ struct Normalise : public torch::autograd::Function<Normalise> {
     const torch::Tensor product = gradient * normalised;
     std::vector<torch::Tensor> rows;
     for (const auto& segment : segments)
-      rows.push_back(torch::cat({gradient.slice(0, segment.begin, segment.end).sum(all_but_channels, false, torch::kFloat64),
-                                 product.slice(0, segment.begin, segment.end).sum(all_but_channels, false, torch::kFloat64)}));
+      rows.push_back(torch::cat(
+          {gradient.slice(0, segment.begin, segment.end).sum(all_but_channels, false, torch::kFloat64),
+           product.slice(0, segment.begin, segment.end).sum(all_but_channels, false, torch::kFloat64)}));
     const torch::Tensor local = torch::stack(rows);
-    const torch::Tensor sums = sum_rows_over_ranks(local, segments, groups, groups.num_groups(gradient.size(0))) / count;
+    const torch::Tensor sums =
+        sum_rows_over_ranks(local, segments, groups, groups.num_groups(gradient.size(0))) / count;
     const auto channels = gradient.size(1);
     torch::Tensor x_gradient = torch::empty_like(gradient);
     for (std::size_t i = 0; i < segments.size(); ++i) {
@@ -116,12 +127,14 @@ struct Normalise : public torch::autograd::Function<Normalise> {
         return sums[i].slice(0, from, from + channels).to(gradient.scalar_type()).view({1, -1, 1, 1});
       };
       auto out = x_gradient.slice(0, begin, end);
-      torch::addcmul_out(out, gradient.slice(0, begin, end) - row(0), normalised.slice(0, begin, end), row(channels), -1);
+      torch::addcmul_out(out, gradient.slice(0, begin, end) - row(0), normalised.slice(0, begin, end),
+                         row(channels), -1);
       out.mul_((inverse_std[i] * weight).view({1, -1, 1, 1}));
     }
     // The parameters' gradients stay sums over this rank's samples: the gradient reduction adds the ranks.
     const torch::Tensor totals = local.sum(0).to(gradient.scalar_type());
-    return {x_gradient, totals.slice(0, channels, 2 * channels), totals.slice(0, 0, channels), torch::Tensor(), torch::Tensor()};
+    return {x_gradient, totals.slice(0, channels, 2 * channels), totals.slice(0, 0, channels),
+            torch::Tensor(), torch::Tensor()};
   }
 };
 
@@ -133,7 +146,8 @@ std::int64_t SampleGroups::num_groups(std::int64_t local_samples) const {
   return (batch + size - 1) / size;
 }
 
-GroupBatchNorm::GroupBatchNorm(std::int64_t channels, std::shared_ptr<const SampleGroups> groups) : groups_(std::move(groups)) {
+GroupBatchNorm::GroupBatchNorm(std::int64_t channels, std::shared_ptr<const SampleGroups> groups)
+    : groups_(std::move(groups)) {
   weight_ = register_parameter("weight", torch::ones({channels}));
   bias_ = register_parameter("bias", torch::zeros({channels}));
   running_mean_ = register_buffer("running_mean", torch::zeros({channels}));
@@ -158,7 +172,8 @@ torch::Tensor GroupBatchNorm::forward(const torch::Tensor& x) {
   return Normalise::apply(wide.contiguous(), weight_, bias_, groups_.get(), &statistics).to(x.scalar_type());
 }
 
-void update_running_statistics(torch::nn::Module& model, const SampleGroups& groups, std::int64_t local_samples) {
+void update_running_statistics(torch::nn::Module& model, const SampleGroups& groups,
+                               std::int64_t local_samples) {
   const torch::NoGradGuard no_gradient;
   std::vector<GroupBatchNorm*> norms;
   std::vector<torch::Tensor> pending;

@@ -21,11 +21,13 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> s
 
 /// The last layer of a residual branch starts at zero, so that every block starts as the identity.
 bool starts_at_zero(const std::string& name) {
-  return ends_with_any(name, {".out_layers.3.weight", ".out_layers.3.bias", ".proj_out.weight", ".proj_out.bias",
-                              "model.out.2.weight", "model.out.2.bias", ".bn3.weight"});
+  return ends_with_any(name, {".out_layers.3.weight", ".out_layers.3.bias", ".proj_out.weight",
+                              ".proj_out.bias", "model.out.2.weight", "model.out.2.bias", ".bn3.weight"});
 }
 
-std::int64_t fan_in(const torch::Tensor& weight) { return weight.numel() / weight.size(0); }
+std::int64_t fan_in(const torch::Tensor& weight) {
+  return weight.numel() / weight.size(0);
+}
 
 torch::Tensor uniform_like(const torch::Tensor& parameter, double bound, Random random) {
   std::vector<float> values(static_cast<std::size_t>(parameter.numel()));
@@ -43,8 +45,10 @@ torch::Tensor normal_like(const torch::Tensor& parameter, double standard_deviat
 
 void ModelOptions::fields(Fields& f) {
   f.field("name", name, "what the model is called in tables");
-  f.field("conditioning", conditioning, "what the UNet is told about the clean slice", {.choices = {"encoder", "none"}});
-  f.field("condition_dim", condition_dim, "length of the encoder's vector (Q2: 512 in the published code)", {.min = 1});
+  f.field("conditioning", conditioning, "what the UNet is told about the clean slice",
+          {.choices = {"encoder", "none"}});
+  f.field("condition_dim", condition_dim, "length of the encoder's vector (Q2: 512 in the published code)",
+          {.min = 1});
   unet.fields(f);
   f.group("encoder", encoder);
 }
@@ -70,13 +74,17 @@ void initialise_weights(torch::nn::Module& model, std::uint64_t seed) {
     } else if (parameter.dim() >= 2) {
       const bool encoder_convolution = name.starts_with("encoder.") && parameter.dim() == 4;
       const auto fan_out = static_cast<double>(parameter.numel() / parameter.size(1));
-      parameter.copy_(encoder_convolution
-                          ? normal_like(parameter, std::sqrt(2.0 / fan_out), random)
-                          : uniform_like(parameter, 1.0 / std::sqrt(static_cast<double>(fan_in(parameter))), random));
+      parameter.copy_(
+          encoder_convolution
+              ? normal_like(parameter, std::sqrt(2.0 / fan_out), random)
+              : uniform_like(parameter, 1.0 / std::sqrt(static_cast<double>(fan_in(parameter))), random));
     } else if (name.ends_with(".bias")) {
       const auto weight = parameters.at(name.substr(0, name.size() - 4) + "weight");
-      if (weight.dim() < 2) parameter.zero_();  // a norm's bias
-      else parameter.copy_(uniform_like(parameter, 1.0 / std::sqrt(static_cast<double>(fan_in(weight))), random));
+      if (weight.dim() < 2)
+        parameter.zero_();  // a norm's bias
+      else
+        parameter.copy_(
+            uniform_like(parameter, 1.0 / std::sqrt(static_cast<double>(fan_in(weight))), random));
     } else {
       parameter.fill_(1.0);  // a norm's weight
     }

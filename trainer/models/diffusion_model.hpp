@@ -23,8 +23,8 @@ struct ModelOptions {
   void fields(Fields& f);
 };
 
-/// The UNet and, when conditioned, the encoder that describes the clean slice to it. State names equal the published checkpoints':
-/// `diffusion.model.*` and `encoder.encoder.*`.
+/// The UNet and, when conditioned, the encoder that describes the clean slice to it. State names equal the
+/// published checkpoints': `diffusion.model.*` and `encoder.encoder.*`.
 class DiffusionModel : public torch::nn::Module {
  public:
   explicit DiffusionModel(const ModelOptions& options);
@@ -38,9 +38,10 @@ class DiffusionModel : public torch::nn::Module {
   std::shared_ptr<Unet> unet_;
 };
 
-/// Sets every parameter from (seed, its name), so that equal names have equal weights in any build, order or world size.
-/// Distributions are the published ones: PyTorch's defaults in the UNet, kaiming-normal fan-out in the encoder's convolutions,
-/// zero for the last layer of each residual branch (method sections 2.3, 2.4, 3).
+/// Sets every parameter from (seed, its name), so that equal names have equal weights in any build, order or
+/// world size. Distributions are the published ones: PyTorch's defaults in the UNet, kaiming-normal fan-out
+/// in the encoder's convolutions, zero for the last layer of each residual branch (method sections 2.3, 2.4,
+/// 3).
 void initialise_weights(torch::nn::Module& model, std::uint64_t seed);
 
 std::int64_t num_parameters(const torch::nn::Module& model);

@@ -21,7 +21,8 @@ torch::Tensor GroupNorm32::forward(const torch::Tensor& x) const {
   return torch::group_norm(wide, groups_, weight_, bias_, 1e-5).to(x.scalar_type());
 }
 
-Convolution::Convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, bool bias)
+Convolution::Convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride,
+                         bool bias)
     : stride_(stride), padding_(kernel / 2) {
   weight_ = register_parameter("weight", torch::zeros({out, in, kernel, kernel}));
   if (bias) bias_ = register_parameter("bias", torch::zeros({out}));
@@ -36,6 +37,8 @@ LinearLayer::LinearLayer(std::int64_t in, std::int64_t out) {
   bias_ = register_parameter("bias", torch::zeros({out}));
 }
 
-torch::Tensor LinearLayer::forward(const torch::Tensor& x) const { return torch::linear(x, weight_, bias_); }
+torch::Tensor LinearLayer::forward(const torch::Tensor& x) const {
+  return torch::linear(x, weight_, bias_);
+}
 
 }  // namespace gyrus

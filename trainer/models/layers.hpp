@@ -32,7 +32,8 @@ class GroupNorm32 : public torch::nn::Module {
 /// 2D convolution with "same" padding of odd kernels. Weights are set by `initialise_weights`.
 class Convolution : public torch::nn::Module {
  public:
-  Convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1, bool bias = true);
+  Convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1,
+              bool bias = true);
   torch::Tensor forward(const torch::Tensor& x) const;
 
  private:

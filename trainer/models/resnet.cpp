@@ -47,14 +47,18 @@ class Bottleneck : public torch::nn::Module {
 void EncoderOptions::fields(Fields& f) {
   f.field("width", width, "channels of the encoder's stem (64: ResNet-50)", {.min = 1});
   f.field("blocks", blocks, "bottlenecks of each stage; every stage after the first halves the size");
-  f.field("drop_path", drop_path, "stochastic depth of the last block, growing linearly from 0 (Q3: the published code has 0.05)",
+  f.field("drop_path", drop_path,
+          "stochastic depth of the last block, growing linearly from 0 (Q3: the published code has 0.05)",
           {.min = 0.0, .max = 0.99});
   f.field("norm_group_samples", norm_group_samples,
-          "consecutive samples of the global batch that share batch statistics; 0: the whole batch", {.min = 0});
+          "consecutive samples of the global batch that share batch statistics; 0: the whole batch",
+          {.min = 0});
 }
 
-ResNet::ResNet(const EncoderOptions& options, std::int64_t outputs) : groups_(std::make_shared<SampleGroups>()) {
-  if (options.blocks.empty()) throw ConfigError("model.encoder.blocks is empty; give bottlenecks per stage, as in [3,4,6,3]");
+ResNet::ResNet(const EncoderOptions& options, std::int64_t outputs)
+    : groups_(std::make_shared<SampleGroups>()) {
+  if (options.blocks.empty())
+    throw ConfigError("model.encoder.blocks is empty; give bottlenecks per stage, as in [3,4,6,3]");
   groups_->group_samples = options.norm_group_samples;
   stem_conv_ = register_module("conv1", std::make_shared<Convolution>(1, options.width, 7, 2, false));
   stem_norm_ = register_module("bn1", std::make_shared<GroupBatchNorm>(options.width, groups_));
@@ -64,14 +68,15 @@ ResNet::ResNet(const EncoderOptions& options, std::int64_t outputs) : groups_(st
     auto layer = register_module(fmt::format("layer{}", stage + 1), std::make_shared<NamedLayers>());
     for (std::int64_t block = 0; block < options.blocks[stage]; ++block) {
       const std::int64_t stride = stage > 0 && block == 0 ? 2 : 1;
-      bottlenecks_.push_back(layer->register_module(std::to_string(block),
-                                                    std::make_shared<Bottleneck>(in, width, stride, block == 0, groups_)));
+      bottlenecks_.push_back(layer->register_module(
+          std::to_string(block), std::make_shared<Bottleneck>(in, width, stride, block == 0, groups_)));
       in = width * expansion;
     }
     stage_ends_.push_back(bottlenecks_.size());
   }
   const double last = std::max<double>(1.0, static_cast<double>(bottlenecks_.size()) - 1.0);
-  for (std::size_t i = 0; i < bottlenecks_.size(); ++i) drop_rates_.push_back(options.drop_path * static_cast<double>(i) / last);
+  for (std::size_t i = 0; i < bottlenecks_.size(); ++i)
+    drop_rates_.push_back(options.drop_path * static_cast<double>(i) / last);
   classifier_ = register_module("fc", std::make_shared<LinearLayer>(in, outputs));
 }
 
@@ -88,7 +93,8 @@ torch::Tensor ResNet::forward(const torch::Tensor& slices, const torch::Tensor& 
   record("stem.pool", h);
   for (std::size_t i = 0; i < bottlenecks_.size(); ++i) {
     torch::Tensor scale;
-    if (keep.defined() && drop_rates_[i] > 0.0) scale = keep[static_cast<std::int64_t>(i)] / (1.0 - drop_rates_[i]);
+    if (keep.defined() && drop_rates_[i] > 0.0)
+      scale = keep[static_cast<std::int64_t>(i)] / (1.0 - drop_rates_[i]);
     h = dynamic_cast<Bottleneck&>(*bottlenecks_[i]).forward(h, scale);
     record(fmt::format("block.{}", i), h);
   }

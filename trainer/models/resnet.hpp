@@ -15,17 +15,17 @@
 namespace gyrus {
 
 struct EncoderOptions {
-  std::int64_t width = 64;                             // channels of the stem; stage i has 4 width 2^i outputs
-  std::vector<std::int64_t> blocks = {3, 4, 6, 3};     // bottlenecks per stage
-  double drop_path = 0.0;                              // stochastic depth of the last block (Q3: the published code has 0.05)
-  std::int64_t norm_group_samples = 0;                 // samples that share batch statistics
+  std::int64_t width = 64;                          // channels of the stem; stage i has 4 width 2^i outputs
+  std::vector<std::int64_t> blocks = {3, 4, 6, 3};  // bottlenecks per stage
+  double drop_path = 0.0;  // stochastic depth of the last block (Q3: the published code has 0.05)
+  std::int64_t norm_group_samples = 0;  // samples that share batch statistics
 
   void fields(Fields& f);
 };
 
 /// ResNet of bottlenecks for one-channel slices: stem 7x7/2, max-pool, stages, global average pool, linear.
-/// Parameter names are those of timm 0.6.7. Batch statistics are taken over fixed groups of samples (batch_norm.hpp).
-/// Reference: He et al. 2016, arXiv 1512.03385; method section 3.
+/// Parameter names are those of timm 0.6.7. Batch statistics are taken over fixed groups of samples
+/// (batch_norm.hpp). Reference: He et al. 2016, arXiv 1512.03385; method section 3.
 class ResNet : public torch::nn::Module {
  public:
   ResNet(const EncoderOptions& options, std::int64_t outputs);

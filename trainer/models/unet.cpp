@@ -21,7 +21,8 @@ torch::Tensor resample(const torch::Tensor& x, Resample how) {
   return x;
 }
 
-/// Residual block of method section 2.3; the down and up variants resample between the first SiLU and convolution, and the skip.
+/// Residual block of method section 2.3; the down and up variants resample between the first SiLU and
+/// convolution, and the skip.
 class ResidualBlock : public torch::nn::Module {
  public:
   ResidualBlock(std::int64_t in, std::int64_t out, std::int64_t embedding, const UnetOptions& options,
@@ -38,10 +39,12 @@ class ResidualBlock : public torch::nn::Module {
     if (in != out) skip_ = register_module("skip_connection", std::make_shared<Convolution>(in, out, 1));
   }
 
-  /// @param embedding  SiLU of the [time | condition] vector, [B, E]; the same for all blocks, so it is computed once
+  /// @param embedding  SiLU of the [time | condition] vector, [B, E]; the same for all blocks, so it is
+  /// computed once
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& embedding) const {
     torch::Tensor h = first_conv_->forward(resample(torch::silu(first_norm_->forward(x)), how_));
-    const auto scale_shift = embedding_->forward(embedding).to(h.scalar_type()).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
+    const auto scale_shift =
+        embedding_->forward(embedding).to(h.scalar_type()).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
     h = torch::addcmul(scale_shift[1], second_norm_->forward(h), scale_shift[0] + 1);
     h = second_conv_->forward(torch::dropout(torch::silu(h), dropout_, is_training()));
     const torch::Tensor kept = resample(x, how_);
@@ -88,7 +91,8 @@ class AttentionBlock : public torch::nn::Module {
     };
     // Both factors are scaled, so that the product stays in range in half precision.
     const double scale = 1.0 / std::sqrt(std::sqrt(static_cast<double>(channels / heads_)));
-    const torch::Tensor logits = torch::bmm((per_head(parts[0]) * scale).transpose(1, 2), per_head(parts[1]) * scale);
+    const torch::Tensor logits =
+        torch::bmm((per_head(parts[0]) * scale).transpose(1, 2), per_head(parts[1]) * scale);
     const bool half = logits.scalar_type() == torch::kBFloat16;
     const torch::Tensor weights =
         torch::softmax(half ? logits.to(torch::kFloat32) : logits, -1).to(logits.scalar_type());
@@ -103,8 +107,8 @@ class AttentionBlock : public torch::nn::Module {
 };
 
 std::shared_ptr<NamedLayers> make_mlp(std::int64_t in, std::int64_t width) {
-  return named_layers({{"0", std::make_shared<LinearLayer>(in, width)},
-                                                   {"2", std::make_shared<LinearLayer>(width, width)}});
+  return named_layers(
+      {{"0", std::make_shared<LinearLayer>(in, width)}, {"2", std::make_shared<LinearLayer>(width, width)}});
 }
 
 torch::Tensor run_mlp(const torch::nn::Module& mlp, const torch::Tensor& x) {
@@ -115,13 +119,15 @@ torch::Tensor run_mlp(const torch::nn::Module& mlp, const torch::Tensor& x) {
 }
 
 void check_options(const UnetOptions& options) {
-  if (options.multipliers.empty()) throw ConfigError("model.multipliers is empty; give one factor per level, as in [1,2,2]");
+  if (options.multipliers.empty())
+    throw ConfigError("model.multipliers is empty; give one factor per level, as in [1,2,2]");
   for (const auto multiplier : options.multipliers) {
     const auto width = multiplier * options.base_width;
     if (width % options.norm_groups != 0)
-      throw ConfigError(fmt::format("model.norm_groups = {} does not divide the width {} of a level "
-                                    "(model.base_width {} times {}); choose a divisor", options.norm_groups, width,
-                                    options.base_width, multiplier));
+      throw ConfigError(
+          fmt::format("model.norm_groups = {} does not divide the width {} of a level "
+                      "(model.base_width {} times {}); choose a divisor",
+                      options.norm_groups, width, options.base_width, multiplier));
   }
 }
 
@@ -135,16 +141,19 @@ struct Unet::Stage {
 
 void UnetOptions::fields(Fields& f) {
   f.field("base_width", base_width, "channels of the first level", {.min = 1});
-  f.field("multipliers", multipliers, "width of each level divided by base_width; one level per entry, halving the size");
+  f.field("multipliers", multipliers,
+          "width of each level divided by base_width; one level per entry, halving the size");
   f.field("blocks", blocks, "residual blocks per level on the way down (one more on the way up)", {.min = 1});
   f.field("norm_groups", norm_groups, "groups of the group norms", {.min = 1});
   f.field("head_width", head_width, "channels per attention head", {.min = 1});
-  f.field("attention_factors", attention_factors,
-          "downsampling factors with self-attention beside the middle block (Q1: the published code has none)");
+  f.field(
+      "attention_factors", attention_factors,
+      "downsampling factors with self-attention beside the middle block (Q1: the published code has none)");
   f.field("dropout", dropout, "dropout in the residual blocks", {.min = 0.0, .max = 1.0});
 }
 
-Unet::Unet(const UnetOptions& options, std::int64_t condition_dim) : options_(options), condition_dim_(condition_dim) {
+Unet::Unet(const UnetOptions& options, std::int64_t condition_dim)
+    : options_(options), condition_dim_(condition_dim) {
   check_options(options);
   const auto base = options.base_width;
   const auto mlp_width = 4 * base;
@@ -157,7 +166,8 @@ Unet::Unet(const UnetOptions& options, std::int64_t condition_dim) : options_(op
   };
   auto inputs = register_module("input_blocks", named_layers({}));
   auto outputs = register_module("output_blocks", named_layers({}));
-  const auto add = [](torch::nn::Module& list, std::vector<Stage>& stages, const char* prefix, std::vector<ModulePtr> layers) {
+  const auto add = [](torch::nn::Module& list, std::vector<Stage>& stages, const char* prefix,
+                      std::vector<ModulePtr> layers) {
     auto entry = named_layers({});
     for (std::size_t i = 0; i < layers.size(); ++i) entry->register_module(std::to_string(i), layers[i]);
     list.register_module(std::to_string(stages.size()), entry);
@@ -177,7 +187,8 @@ Unet::Unet(const UnetOptions& options, std::int64_t condition_dim) : options_(op
       skip_widths.push_back(width = out);
     }
     if (level + 1 == levels) break;
-    add(*inputs, input_stages_, "in", {std::make_shared<ResidualBlock>(width, width, embedding, options, Resample::down)});
+    add(*inputs, input_stages_, "in",
+        {std::make_shared<ResidualBlock>(width, width, embedding, options, Resample::down)});
     skip_widths.push_back(width);
     factor *= 2;
   }
@@ -187,7 +198,8 @@ Unet::Unet(const UnetOptions& options, std::int64_t condition_dim) : options_(op
                      std::make_shared<AttentionBlock>(width, options),
                      std::make_shared<ResidualBlock>(width, width, embedding, options)};
   auto middle = register_module("middle_block", named_layers({}));
-  for (std::size_t i = 0; i < middle_->layers.size(); ++i) middle->register_module(std::to_string(i), middle_->layers[i]);
+  for (std::size_t i = 0; i < middle_->layers.size(); ++i)
+    middle->register_module(std::to_string(i), middle_->layers[i]);
 
   for (std::size_t level = levels; level-- > 0;) {
     const auto out = options.multipliers[level] * base;
@@ -204,9 +216,9 @@ Unet::Unet(const UnetOptions& options, std::int64_t condition_dim) : options_(op
       add(*outputs, output_stages_, "out", std::move(layers));
     }
   }
-  head_ = register_module("out", named_layers({
-                                     {"0", std::make_shared<GroupNorm32>(options.norm_groups, width)},
-                                     {"2", std::make_shared<Convolution>(width, 1, 3)}}));
+  head_ =
+      register_module("out", named_layers({{"0", std::make_shared<GroupNorm32>(options.norm_groups, width)},
+                                           {"2", std::make_shared<Convolution>(width, 1, 3)}}));
 }
 
 Unet::~Unet() = default;
@@ -214,13 +226,15 @@ Unet::~Unet() = default;
 torch::Tensor timestep_embedding(const torch::Tensor& timestep, std::int64_t dim, torch::ScalarType type) {
   const auto wide = type == torch::kFloat64 ? torch::kFloat64 : torch::kFloat32;
   const auto half = dim / 2;
-  const torch::Tensor index = torch::arange(half, torch::TensorOptions().dtype(wide).device(timestep.device()));
+  const torch::Tensor index =
+      torch::arange(half, torch::TensorOptions().dtype(wide).device(timestep.device()));
   const torch::Tensor frequency = torch::exp(index * (-std::log(10000.0) / static_cast<double>(half)));
   const torch::Tensor angle = timestep.to(wide).unsqueeze(1) * frequency.unsqueeze(0);
   return torch::cat({torch::cos(angle), torch::sin(angle)}, 1).to(type);
 }
 
-torch::Tensor Unet::embed(const torch::Tensor& timestep, const torch::Tensor& condition, torch::ScalarType type) {
+torch::Tensor Unet::embed(const torch::Tensor& timestep, const torch::Tensor& condition,
+                          torch::ScalarType type) {
   torch::Tensor embedding = run_mlp(*time_mlp_, timestep_embedding(timestep, options_.base_width, type));
   if (condition_dim_ == 0) return embedding;
   require(condition.defined(), "a conditioned UNet receives a condition");
@@ -229,16 +243,20 @@ torch::Tensor Unet::embed(const torch::Tensor& timestep, const torch::Tensor& co
 
 torch::Tensor Unet::run(Stage& stage, torch::Tensor x, const torch::Tensor& embedding) {
   for (std::size_t i = 0; i < stage.layers.size(); ++i) {
-    if (auto* residual = dynamic_cast<ResidualBlock*>(stage.layers[i].get())) x = residual->forward(x, embedding);
-    else if (auto* attention = dynamic_cast<AttentionBlock*>(stage.layers[i].get())) x = attention->forward(x);
-    else x = dynamic_cast<Convolution&>(*stage.layers[i]).forward(x);
+    if (auto* residual = dynamic_cast<ResidualBlock*>(stage.layers[i].get()))
+      x = residual->forward(x, embedding);
+    else if (auto* attention = dynamic_cast<AttentionBlock*>(stage.layers[i].get()))
+      x = attention->forward(x);
+    else
+      x = dynamic_cast<Convolution&>(*stage.layers[i]).forward(x);
     if (recording_ && stage.name.empty()) recorded_.emplace_back(fmt::format("mid.{}", i), x);
   }
   if (recording_ && !stage.name.empty()) recorded_.emplace_back(stage.name, x);
   return x;
 }
 
-torch::Tensor Unet::forward(const torch::Tensor& noised, const torch::Tensor& timestep, const torch::Tensor& condition) {
+torch::Tensor Unet::forward(const torch::Tensor& noised, const torch::Tensor& timestep,
+                            const torch::Tensor& condition) {
   recorded_.clear();
   const torch::Tensor embedding = torch::silu(embed(timestep, condition, noised.scalar_type()));
   std::vector<torch::Tensor> skips;

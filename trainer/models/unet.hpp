@@ -1,7 +1,7 @@
 #pragma once
 
-#include <torch/types.h>
 #include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <memory>
@@ -15,19 +15,20 @@ namespace gyrus {
 struct UnetOptions {
   std::int64_t base_width = 128;
   std::vector<std::int64_t> multipliers = {1, 2, 2};
-  std::int64_t blocks = 3;              // residual blocks per level on the way down, one more on the way up
+  std::int64_t blocks = 3;  // residual blocks per level on the way down, one more on the way up
   std::int64_t norm_groups = 32;
   std::int64_t head_width = 64;
-  std::vector<std::int64_t> attention_factors = {};  // downsampling factors with self-attention beside the middle block
+  std::vector<std::int64_t> attention_factors =
+      {};  // downsampling factors with self-attention beside the middle block
   double dropout = 0.0;
 
   void fields(Fields& f);
 };
 
-/// The denoising network: residual UNet whose blocks are scaled and shifted by the embedding of timestep and condition.
-/// Parameter names are those of the published checkpoints (`input_blocks.0.0.weight`, ...).
-/// Reference: Dhariwal & Nichol 2021, arXiv 2105.05233, as configured by Behrendt et al. 2023, arXiv 2312.04215.
-/// Precision: group norms and softmax compute in float32 when the input is bfloat16.
+/// The denoising network: residual UNet whose blocks are scaled and shifted by the embedding of timestep and
+/// condition. Parameter names are those of the published checkpoints (`input_blocks.0.0.weight`, ...).
+/// Reference: Dhariwal & Nichol 2021, arXiv 2105.05233, as configured by Behrendt et al. 2023, arXiv
+/// 2312.04215. Precision: group norms and softmax compute in float32 when the input is bfloat16.
 class Unet : public torch::nn::Module {
  public:
   /// @param condition_dim  length of the condition vector; 0 makes an unconditioned network
@@ -38,12 +39,14 @@ class Unet : public torch::nn::Module {
   /// @param timestep   [B], int64
   /// @param condition  [B, condition_dim], or undefined when unconditioned
   /// @returns the predicted clean slice [B, 1, H, W]
-  torch::Tensor forward(const torch::Tensor& noised, const torch::Tensor& timestep, const torch::Tensor& condition);
+  torch::Tensor forward(const torch::Tensor& noised, const torch::Tensor& timestep,
+                        const torch::Tensor& condition);
 
   /// [time | condition], [B, embedding width]; what every residual block receives.
   torch::Tensor embed(const torch::Tensor& timestep, const torch::Tensor& condition, torch::ScalarType type);
 
-  /// Name and output of every block of the last forward pass ("in.0", "mid.1", "out.11", "head"), kept only when asked for.
+  /// Name and output of every block of the last forward pass ("in.0", "mid.1", "out.11", "head"), kept only
+  /// when asked for.
   void record_blocks(bool on) { recording_ = on; }
   const std::vector<std::pair<std::string, torch::Tensor>>& recorded_blocks() const { return recorded_; }
 
@@ -60,8 +63,8 @@ class Unet : public torch::nn::Module {
   std::vector<std::pair<std::string, torch::Tensor>> recorded_;
 };
 
-/// Sinusoidal embedding: cosines first. @param timestep [B] @returns [B, dim] of `type`, computed in float32 unless `type`
-/// is double. Reference: method section 2.2.
+/// Sinusoidal embedding: cosines first. @param timestep [B] @returns [B, dim] of `type`, computed in float32
+/// unless `type` is double. Reference: method section 2.2.
 torch::Tensor timestep_embedding(const torch::Tensor& timestep, std::int64_t dim, torch::ScalarType type);
 
 }  // namespace gyrus

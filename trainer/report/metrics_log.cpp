@@ -14,8 +14,9 @@
 namespace gyrus {
 namespace {
 
-constexpr std::array csv_columns = {"step", "attempt", "kind", "samples", "epoch", "loss", "lr", "grad_norm", "samples_per_second",
-                                    "dice", "threshold", "auprc", "auroc", "l1", "set"};
+constexpr std::array csv_columns = {
+    "step", "attempt",   "kind",  "samples", "epoch", "loss", "lr", "grad_norm", "samples_per_second",
+    "dice", "threshold", "auprc", "auroc",   "l1",    "set"};
 
 std::string csv_cell(const nlohmann::json& line, const char* column) {
   const auto found = line.find(column);
@@ -31,7 +32,8 @@ std::ofstream open_to_append(const std::filesystem::path& file) {
 
 }  // namespace
 
-MetricsLog::MetricsLog(const std::filesystem::path& run_folder, std::int64_t attempt) : attempt_(attempt), folder_(run_folder) {
+MetricsLog::MetricsLog(const std::filesystem::path& run_folder, std::int64_t attempt)
+    : attempt_(attempt), folder_(run_folder) {
   const auto csv_file = run_folder / "metrics.csv";
   const bool fresh = !std::filesystem::exists(csv_file);
   jsonl_ = open_to_append(run_folder / "metrics.jsonl");
@@ -52,10 +54,13 @@ void MetricsLog::write(const std::string& kind, std::int64_t step, const nlohman
     for (const char* column : csv_columns) cells.push_back(csv_cell(line, column));
     csv_ << fmt::format("{}\n", fmt::join(cells, ",")) << std::flush;
     for (const auto& [name, value] : fields.items())
-      if (value.is_number() && name != "samples") tensorboard_->add_scalar(kind + "/" + name, step, value.get<double>());
+      if (value.is_number() && name != "samples")
+        tensorboard_->add_scalar(kind + "/" + name, step, value.get<double>());
     tensorboard_->flush();
   }
-  if (!jsonl_ || !csv_) throw DataError(fmt::format("cannot write the metrics in {}: {}", folder_.string(), std::strerror(errno)));
+  if (!jsonl_ || !csv_)
+    throw DataError(
+        fmt::format("cannot write the metrics in {}: {}", folder_.string(), std::strerror(errno)));
 }
 
 }  // namespace gyrus

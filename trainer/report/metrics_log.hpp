@@ -14,16 +14,16 @@ namespace gyrus {
 
 class TensorBoardWriter;
 
-/// metrics.jsonl, metrics.csv and tensorboard/ of a run. Append-only: after a resume, steps are written again with a higher attempt,
-/// and readers keep the last line of a step. Rank 0 writes. Thread safety: none.
+/// metrics.jsonl, metrics.csv and tensorboard/ of a run. Append-only: after a resume, steps are written again
+/// with a higher attempt, and readers keep the last line of a step. Rank 0 writes. Thread safety: none.
 class MetricsLog {
  public:
   /// @throws DataError
   MetricsLog(const std::filesystem::path& run_folder, std::int64_t attempt);
   ~MetricsLog();
 
-  /// Appends one line: `kind` ("train", "validation", "event"), `step`, `attempt` and `fields` (an object). Numbers of train and
-  /// validation lines also go to metrics.csv and TensorBoard.
+  /// Appends one line: `kind` ("train", "validation", "event"), `step`, `attempt` and `fields` (an object).
+  /// Numbers of train and validation lines also go to metrics.csv and TensorBoard.
   void write(const std::string& kind, std::int64_t step, const nlohmann::json& fields);
 
  private:

@@ -6,8 +6,8 @@
 
 namespace gyrus {
 
-/// Writes one PNG of a volume: five columns (input, reconstruction, residual, binary map, label) and one row per shown slice: those
-/// with the most lesion, or the most brain in healthy volumes. @throws DataError
+/// Writes one PNG of a volume: five columns (input, reconstruction, residual, binary map, label) and one row
+/// per shown slice: those with the most lesion, or the most brain in healthy volumes. @throws DataError
 void write_picture(const std::filesystem::path& file, const ScoredVolume& scored, double threshold);
 
 }  // namespace gyrus

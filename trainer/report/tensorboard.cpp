@@ -68,7 +68,8 @@ std::uint32_t crc32c(const std::string& bytes) {
 }
 
 TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder) {
-  const auto path = folder / fmt::format("events.out.tfevents.{}.gyrus.{}", static_cast<std::int64_t>(seconds_since_1970()), ::getpid());
+  const auto path = folder / fmt::format("events.out.tfevents.{}.gyrus.{}",
+                                         static_cast<std::int64_t>(seconds_since_1970()), ::getpid());
   file_.open(path, std::ios::binary);
   if (!file_) throw DataError(fmt::format("cannot write {}: {}", path.string(), std::strerror(errno)));
   write_record(field(1, 1, raw(seconds_since_1970())) + bytes_field(3, "brain.Event:2"));
@@ -81,7 +82,8 @@ void TensorBoardWriter::write_record(const std::string& event) {
 
 void TensorBoardWriter::add_scalar(const std::string& tag, std::int64_t step, double value) {
   const std::string summary_value = bytes_field(1, tag) + field(2, 5, raw(static_cast<float>(value)));
-  write_record(field(1, 1, raw(seconds_since_1970())) + field(2, 0, varint(static_cast<std::uint64_t>(step))) +
+  write_record(field(1, 1, raw(seconds_since_1970())) +
+               field(2, 0, varint(static_cast<std::uint64_t>(step))) +
                bytes_field(5, bytes_field(1, summary_value)));
 }
 

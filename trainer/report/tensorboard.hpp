@@ -7,8 +7,8 @@
 
 namespace gyrus {
 
-/// Writes scalar summaries as TensorBoard event files: TFRecord frames (length, masked CRC-32C, protobuf Event).
-/// Thread safety: none.
+/// Writes scalar summaries as TensorBoard event files: TFRecord frames (length, masked CRC-32C, protobuf
+/// Event). Thread safety: none.
 class TensorBoardWriter {
  public:
   /// @throws DataError

@@ -16,8 +16,8 @@ std::string format_table(const std::vector<std::pair<std::string, std::string>>&
   return text;
 }
 
-std::string format_chart(const std::string& title, const std::vector<double>& positions, const std::vector<double>& values,
-                         const std::string& x_label) {
+std::string format_chart(const std::string& title, const std::vector<double>& positions,
+                         const std::vector<double>& values, const std::string& x_label) {
   constexpr int columns = 60, rows = 10;
   if (values.empty()) return title + ": no values";
   const double top = std::max(0.1, std::ceil(*std::ranges::max_element(values) * 10.0) / 10.0);
@@ -27,7 +27,8 @@ std::string format_chart(const std::string& title, const std::vector<double>& po
     // The value in force at this place: linear between validations.
     const double position = last * (column + 1) / columns;
     const auto after = std::ranges::lower_bound(positions, position);
-    const auto i = static_cast<std::size_t>(std::min<std::ptrdiff_t>(after - positions.begin(), static_cast<std::ptrdiff_t>(values.size()) - 1));
+    const auto i = static_cast<std::size_t>(
+        std::min<std::ptrdiff_t>(after - positions.begin(), static_cast<std::ptrdiff_t>(values.size()) - 1));
     double value = values[i];
     if (i > 0 && positions[i] > positions[i - 1] && position < positions[i]) {
       const double share = (position - positions[i - 1]) / (positions[i] - positions[i - 1]);
@@ -39,8 +40,10 @@ std::string format_chart(const std::string& title, const std::vector<double>& po
     canvas[rows - 1 - row][column] = '*';
   }
   std::string text = title + "\n";
-  for (int row = 0; row < rows; ++row) text += fmt::format("  {:4.2f} |{}\n", top * (rows - row) / rows, canvas[row]);
-  text += fmt::format("  0.00 +{}\n        0{:>{}}", std::string(columns, '-'), fmt::format("{} {}", format_count(std::llround(last)), x_label), columns - 1);
+  for (int row = 0; row < rows; ++row)
+    text += fmt::format("  {:4.2f} |{}\n", top * (rows - row) / rows, canvas[row]);
+  text += fmt::format("  0.00 +{}\n        0{:>{}}", std::string(columns, '-'),
+                      fmt::format("{} {}", format_count(std::llround(last)), x_label), columns - 1);
   return text;
 }
 
@@ -53,7 +56,8 @@ std::string format_duration(double seconds) {
 
 std::string format_count(long long value) {
   std::string digits = std::to_string(value);
-  for (int at = static_cast<int>(digits.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3) digits.insert(static_cast<std::size_t>(at), 1, ',');
+  for (int at = static_cast<int>(digits.size()) - 3; at > (value < 0 ? 1 : 0); at -= 3)
+    digits.insert(static_cast<std::size_t>(at), 1, ',');
   return digits;
 }
 

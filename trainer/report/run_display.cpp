@@ -1,0 +1,88 @@
+#include "trainer/report/run_display.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "launch/log.hpp"
+#include "trainer/report/run_history.hpp"
+#include "trainer/report/terminal.hpp"
+
+namespace gyrus {
+
+void RunDisplay::start(DiffusionModel& model, const Dataset& dataset, const Topology& topology,
+                       torch::Device device, std::int64_t attempt) const {
+  const auto part = plan_.part(0);
+  std::string sets;
+  for (const auto& set : dataset.sets())
+    sets += fmt::format("{}{} {}", sets.empty() ? "" : ", ", set, dataset.volumes(set).size());
+  std::string parameters = format_count(num_parameters(model));
+  if (model.is_conditioned())
+    parameters += fmt::format(" (unet {}, encoder {})", format_count(num_parameters(model.unet())),
+                              format_count(num_parameters(model.encoder())));
+  log::info("{}",
+            format_table({
+                {"run", fmt::format("{} (attempt {})", options_.run.dir, attempt)},
+                {"model", fmt::format("{}, conditioning {}, {} parameters", options_.model.name,
+                                      options_.model.conditioning, parameters)},
+                {"data", fmt::format("{}: {} x {} slices; volumes: {}", options_.data.name, dataset.height(),
+                                     dataset.width(), sets)},
+                {"noise", fmt::format("{}, one field per {}, test level {}", options_.noise.kind,
+                                      options_.noise.sharing, fmt::join(options_.noise.level, ", "))},
+                {"plan", fmt::format("{} samples = {} steps of {}{}",
+                                     format_count(plan_.samples_after(plan_.num_steps())),
+                                     format_count(plan_.num_steps()), plan_.global_batch(),
+                                     plan_.dropped_samples() > 0
+                                         ? fmt::format(" ({} do not fill a step)", plan_.dropped_samples())
+                                         : "")},
+                {"ranks", fmt::format("{} on {} node(s), {} per rank, {} thread(s) each, {}",
+                                      topology.world_size, topology.num_nodes, part.second - part.first,
+                                      torch::get_num_threads(), device.str())},
+                {"optimizer",
+                 fmt::format("{}, lr {} {}{}", options_.trainer.optimizer.name, options_.trainer.optimizer.lr,
+                             options_.trainer.optimizer.schedule,
+                             options_.trainer.ema_decay > 0.0
+                                 ? fmt::format(", weights averaged with {}", options_.trainer.ema_decay)
+                                 : "")},
+            }));
+}
+
+void RunDisplay::progress(const Progress& now) const {
+  const double left =
+      static_cast<double>(plan_.samples_after(plan_.num_steps() - now.step)) / now.samples_per_second;
+  const double share = static_cast<double>(now.step) / static_cast<double>(plan_.num_steps());
+  const std::string line =
+      fmt::format("step {}/{}  {:.0f} %  {:.1f} samples/s  {} left  loss {:.4f}  dice {}  data wait {:.1f} %",
+                  now.step, plan_.num_steps(), 100.0 * share, now.samples_per_second, format_duration(left),
+                  now.loss, now.dice ? fmt::format("{:.4f}", *now.dice) : "-", 100.0 * now.data_share);
+  if (log::on_terminal()) {
+    log::progress(line);
+    return;
+  }
+  // A line early, where the estimate is wanted, then one per twentieth of the run.
+  const std::int64_t every = std::max<std::int64_t>(1, plan_.num_steps() / 20);
+  if (now.step == 10 || now.step % every == 0) log::info("{}", line);
+}
+
+void RunDisplay::end(const std::optional<std::filesystem::path>& best_checkpoint) const {
+  const std::filesystem::path folder = options_.run.dir;
+  std::vector<double> samples, dice;
+  for (const auto& validation : read_validations(folder / "metrics.jsonl")) {
+    samples.push_back(static_cast<double>(validation.samples));
+    dice.push_back(validation.dice);
+  }
+  if (!dice.empty())
+    log::info("\n{}",
+              format_chart(fmt::format("Dice on {}", options_.validation.set), samples, dice, "samples"));
+  log::info("\n{}",
+            format_table({{"best checkpoint", best_checkpoint ? best_checkpoint->string() : "-"},
+                          {"metrics", (folder / "metrics.jsonl").string() + ", metrics.csv, tensorboard/"},
+                          {"pictures", (folder / "pictures").string()},
+                          {"logs", (folder / "log").string()},
+                          {"evaluate", fmt::format("gyrus eval checkpoint={}", options_.run.dir)}}));
+}
+
+}  // namespace gyrus

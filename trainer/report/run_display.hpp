@@ -1,0 +1,42 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "data/dataset.hpp"
+#include "launch/topology.hpp"
+#include "trainer/models/diffusion_model.hpp"
+#include "trainer/options.hpp"
+#include "trainer/plan.hpp"
+
+namespace gyrus {
+
+/// What a person sees of a run: the table before it, the line during it, chart and paths after it. The log
+/// prints it on rank 0 only.
+class RunDisplay {
+ public:
+  RunDisplay(const Options& options, const Plan& plan) : options_(options), plan_(plan) {}
+
+  void start(DiffusionModel& model, const Dataset& dataset, const Topology& topology, torch::Device device,
+             std::int64_t attempt) const;
+
+  struct Progress {
+    std::int64_t step = 0;
+    double samples_per_second = 0.0, loss = 0.0, data_share = 0.0;
+    std::optional<double> dice;
+  };
+  /// On a terminal the line is redrawn; elsewhere it is printed some twenty times per run.
+  void progress(const Progress& now) const;
+
+  /// Reads the run's metrics, so that the chart shows all attempts.
+  void end(const std::optional<std::filesystem::path>& best_checkpoint) const;
+
+ private:
+  const Options& options_;
+  const Plan& plan_;
+};
+
+}  // namespace gyrus
