@@ -10,8 +10,5 @@ scripts/setup.sh release
 gyrus=build/release/gyrus
 "$gyrus" prepare experiment=quickstart "$@"
 mpirun -np "${GYRUS_RANKS:-2}" "$gyrus" train experiment=quickstart "$@"
-run=$("$gyrus" config show experiment=quickstart "$@" | sed -n 's/^  dir: *//p' | head -n 1)
-tables=$run/evaluation
-if [ ! -e "$tables" ]; then
-  "$gyrus" eval checkpoint="$run" --baselines "$@"
-fi
+run=$("$gyrus" config show experiment=quickstart "$@" | sed -n '/^run:/,/^[a-z]/s/^  dir: *//p')
+[ -e "$run/evaluation" ] || "$gyrus" eval checkpoint="$run" --baselines

@@ -5,9 +5,10 @@ prepare_data
 
 # expect CODE WORDS COMMAND...: the command ends with CODE and its output has WORDS
 expect() {
-  local code=$1 words=$2
+  local code=$1 words=$2 got=0
   shift 2
-  expect_code "$code" "$@" >out.log 2>&1 || { cat out.log; exit 1; }
+  "$@" >out.log 2>&1 || got=$?
+  [ $got = "$code" ] || { cat out.log; fail "exit code $got instead of $code: $*"; }
   grep -qF -- "$words" out.log || { cat out.log; fail "no '$words' from: $*"; }
   echo "ok ($code): $words"
 }

@@ -184,7 +184,11 @@ int eval_verb(const std::vector<std::string>& words) {
   const fs::path wanted = given->substr(std::string("checkpoint=").size());
   arguments.overrides.erase(given);
   std::string chosen;
-  on_rank_zero(world, [&] { chosen = find_checkpoint(wanted).string(); });
+  on_rank_zero(world, [&] {
+    chosen = find_checkpoint(wanted).string();
+    const auto info = inspect_checkpoint(chosen, /*deep=*/false);
+    if (!info.valid) throw DataError(info.problem);
+  });
   const fs::path checkpoint = world.broadcast_text(chosen, 0);
   arguments.overrides = merge_overrides(run_folder_of(checkpoint), arguments.overrides);
   const ProgramOptions options = bind_program_options(arguments.compose());
