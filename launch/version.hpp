@@ -2,7 +2,7 @@
 
 namespace gyrus {
 
-inline constexpr const char* version =
-    "0.1.0";  // equal to project(VERSION) in CMakeLists.txt, checked by a test
+// Equal to project(VERSION) in CMakeLists.txt, checked by a test.
+inline constexpr const char* version = "0.1.0";
 
 }  // namespace gyrus
