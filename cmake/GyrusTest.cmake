@@ -9,12 +9,13 @@ set(GYRUS_TEST_ENVIRONMENT
   OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_plm_rsh_agent=
   OMPI_MCA_btl_vader_single_copy_mechanism=none OMP_NUM_THREADS=1)
 
-# gyrus_test(NAME SOURCES ... LIBRARIES ... [RANKS 1 2 4] [LABELS real_data slow] [TIMEOUT seconds])
+# gyrus_test(NAME SOURCES ... LIBRARIES ... [RANKS 1 2 4] [LABELS real_data slow] [TIMEOUT seconds] [CASES_FROM_FILES])
 #
 # Without RANKS: one ctest entry per GoogleTest case, label `unit` beside LABELS. With RANKS: one entry per rank count,
 # named NAME.npN with label `mpiN`; the test's main (tests/support/mpi_main.cpp) makes ranks agree on each verdict.
+# CASES_FROM_FILES: cases depend on a folder that the environment names, so they are listed when ctest runs.
 function(gyrus_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBRARIES;RANKS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "CASES_FROM_FILES" "TIMEOUT" "SOURCES;LIBRARIES;RANKS;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -31,7 +32,11 @@ function(gyrus_test name)
       set(arg_LABELS unit)
     endif()
     string(REPLACE ";" "\\;" arg_LABELS "${arg_LABELS}")  # survives one more round of list expansion
-    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    set(discovery POST_BUILD)
+    if(arg_CASES_FROM_FILES)
+      set(discovery PRE_TEST)
+    endif()
+    gtest_discover_tests(${name} DISCOVERY_MODE ${discovery} DISCOVERY_TIMEOUT 60
       PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${GYRUS_TEST_ENVIRONMENT}")
     return()
   endif()

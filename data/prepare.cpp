@@ -5,13 +5,13 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <map>
 
 #include "data/cohort.hpp"
 #include "data/manifest.hpp"
 #include "data/shard_format.hpp"
 #include "data/shard_writer.hpp"
+#include "launch/agree.hpp"
 #include "launch/command_line.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
@@ -40,33 +40,6 @@ std::vector<ShardPlan> divide_into_shards(const DataOptions& options) {
     plans.back().entries.push_back(std::move(entry));
   }
   return plans;
-}
-
-[[noreturn]] void fail_as(ExitCode code, const std::string& text) {
-  if (code == ExitCode::configuration) throw ConfigError(text);
-  if (code == ExitCode::data) throw DataError(text);
-  throw Error(code, text);
-}
-
-/// Runs `work` on every rank and lets all of them fail together when one fails: nobody waits for a rank that
-/// is gone. Collective.
-void run_together(const mpi::Communicator& world, const std::function<void()>& work) {
-  std::string problem;
-  auto code = ExitCode::finished;
-  try {
-    work();
-  } catch (const Error& caught) {
-    problem = caught.what();
-    code = caught.code();
-  } catch (const std::exception& caught) {  // out of memory, a file system's own error
-    problem = caught.what();
-    code = ExitCode::data;
-  }
-  const auto problems = world.gather_text(problem);
-  const auto agreed = static_cast<ExitCode>(world.max(static_cast<std::int32_t>(code)));
-  for (const auto& text : problems) {
-    if (!text.empty()) fail_as(agreed, text);
-  }
 }
 
 std::vector<std::int64_t> count_per_slice(const std::vector<std::uint8_t>& labels, std::int64_t depth) {
@@ -175,7 +148,7 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
 
   const std::filesystem::path root = options.root;
   std::vector<ShardPlan> plans;
-  run_together(world, [&] {
+  on_every_rank(world, [&] {
     plans = divide_into_shards(options);
     if (world.rank() != 0) return;
     clear_folder(root);
@@ -185,11 +158,9 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
               root.string(), world.size(), world.size() == 1 ? "" : "s");
   });
   std::string share;
-  run_together(world, [&] { share = make_share(options, plans, world).to_json(); });
+  on_every_rank(world, [&] { share = make_share(options, plans, world).to_json(); });
   const auto shares = world.gather_text(share);
-  run_together(world, [&] {
-    if (world.rank() == 0) write_manifest(options, plans, shares);
-  });
+  on_rank_zero(world, [&] { write_manifest(options, plans, shares); });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   log::info("prepared {} in {:.1f} s", root.string(), seconds.count());
   return true;

@@ -51,10 +51,6 @@ void check_format(const h5::File& file, const std::filesystem::path& path) {
 
 }  // namespace
 
-void ShardFileTraits::close(int descriptor) {
-  ::close(descriptor);
-}
-
 ShardReader ShardReader::open(const std::filesystem::path& path) {
   const std::lock_guard lock(hdf5_mutex);
   const auto file = h5::File::open(path);
@@ -62,7 +58,7 @@ ShardReader ShardReader::open(const std::filesystem::path& path) {
 
   ShardReader reader;
   reader.path_ = path;
-  reader.descriptor_ = Handle<ShardFileTraits>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  reader.descriptor_ = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
   if (!reader.descriptor_ || ::fstat(reader.descriptor_.get(), &status) != 0) {
     throw DataError(fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));

@@ -7,15 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "launch/handle.hpp"
+#include "launch/files.hpp"
 
 namespace gyrus {
-
-struct ShardFileTraits {
-  using type = int;
-  static int null() { return -1; }
-  static void close(int descriptor);
-};
 
 /// Reads slices of one shard with pread and decompression in the caller's thread; HDF5 is used only to open.
 /// Thread safety: opening is serialised inside; reading is safe from any number of threads.
@@ -51,7 +45,7 @@ class ShardReader {
                   std::span<std::byte> values) const;
 
   std::filesystem::path path_;
-  Handle<ShardFileTraits> descriptor_;
+  FileDescriptor descriptor_;
   std::uint64_t bytes_ = 0;
   std::int64_t depth_ = 0, height_ = 0, width_ = 0;
   std::vector<std::string> ids_, subjects_;

@@ -9,35 +9,32 @@
 #include <cstring>
 
 #include "launch/error.hpp"
-#include "launch/handle.hpp"
 
 namespace gyrus {
 namespace {
-
-struct DescriptorTraits {
-  using type = int;
-  static int null() { return -1; }
-  static void close(int descriptor) { ::close(descriptor); }
-};
-using Descriptor = Handle<DescriptorTraits>;
 
 [[noreturn]] void fail(std::string_view action, const std::filesystem::path& path, int error) {
   throw DataError(fmt::format("cannot {} {}: {}", action, path.string(), std::strerror(error)));
 }
 
-void write_all(int descriptor, std::string_view content, const std::filesystem::path& path) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(descriptor, content.data(), content.size());
+}  // namespace
+
+void FileDescriptorTraits::close(int descriptor) {
+  ::close(descriptor);
+}
+
+void write_all(const FileDescriptor& file, std::span<const std::byte> bytes,
+               const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail("write", path, errno);
-    content.remove_prefix(static_cast<std::size_t>(written));
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
 }
 
-}  // namespace
-
 std::string read_file(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) fail("read", path, errno);
   std::string content;
   char buffer[1 << 16];
@@ -51,7 +48,7 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void sync_to_disk(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) fail("open", path, errno);
   // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to do about it then.
   if (::fsync(file.get()) != 0 && errno != EINVAL) fail("flush", path, errno);
@@ -60,9 +57,9 @@ void sync_to_disk(const std::filesystem::path& path) {
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
   const std::filesystem::path temporary = path.string() + fmt::format(".tmp{}", ::getpid());
   try {
-    Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!file) fail("write", path, errno);
-    write_all(file.get(), content, path);
+    write_all(file, std::as_bytes(std::span(content)), path);
     if (::fsync(file.get()) != 0) fail("flush", path, errno);
   } catch (...) {
     ::unlink(temporary.c_str());

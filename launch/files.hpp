@@ -7,7 +7,21 @@
 #include <string>
 #include <string_view>
 
+#include "launch/handle.hpp"
+
 namespace gyrus {
+
+struct FileDescriptorTraits {
+  using type = int;
+  static int null() { return -1; }
+  static void close(int descriptor);
+};
+/// Owner of a POSIX file descriptor.
+using FileDescriptor = Handle<FileDescriptorTraits>;
+
+/// Writes all of `bytes` at the descriptor's position. `path` is for messages. @throws DataError
+void write_all(const FileDescriptor& file, std::span<const std::byte> bytes,
+               const std::filesystem::path& path);
 
 /// Reads a whole file. @throws DataError naming the path and the system's reason
 std::string read_file(const std::filesystem::path& path);

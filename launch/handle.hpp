@@ -24,6 +24,8 @@ class Handle {
 
   type get() const { return raw_; }
   explicit operator bool() const { return raw_ != Traits::null(); }
+  /// Gives the handle up without closing it.
+  type release() { return std::exchange(raw_, Traits::null()); }
   void reset() {
     if (raw_ != Traits::null()) Traits::close(std::exchange(raw_, Traits::null()));
   }

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "launch/files.hpp"
 #include "launch/mpi.hpp"
 
 namespace gyrus {
@@ -30,7 +31,8 @@ class PeerWatch {
 
  private:
   struct Peer {
-    int rank, descriptor;
+    int rank;
+    FileDescriptor connection;
     std::chrono::steady_clock::time_point last_heard;
     bool said_goodbye = false;
   };

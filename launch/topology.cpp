@@ -28,10 +28,14 @@ Topology find_topology(const mpi::Communicator& communicator) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) topology.cores = CPU_COUNT(&allowed);
+  topology.host = host_name();
+  return topology;
+}
+
+std::string host_name() {
   char name[256] = {};
   ::gethostname(name, sizeof name - 1);
-  topology.host = name;
-  return topology;
+  return name;
 }
 
 }  // namespace gyrus

@@ -21,4 +21,7 @@ struct Topology {
 /// Collective.
 Topology find_topology(const mpi::Communicator& communicator);
 
+/// Of this machine, as messages and locks name it.
+std::string host_name();
+
 }  // namespace gyrus

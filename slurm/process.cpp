@@ -12,27 +12,20 @@
 #include <cstring>
 
 #include "launch/error.hpp"
-#include "launch/handle.hpp"
+#include "launch/files.hpp"
 
 namespace gyrus {
 namespace {
 
-struct DescriptorTraits {
-  using type = int;
-  static int null() { return -1; }
-  static void close(int descriptor) { ::close(descriptor); }
-};
-using Descriptor = Handle<DescriptorTraits>;
-
 struct Pipe {
-  Descriptor read_end, write_end;
+  FileDescriptor read_end, write_end;
   Pipe() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) {
       throw Error(ExitCode::internal, fmt::format("no pipe: {}", std::strerror(errno)));
     }
-    read_end = Descriptor(ends[0]);
-    write_end = Descriptor(ends[1]);
+    read_end = FileDescriptor(ends[0]);
+    write_end = FileDescriptor(ends[1]);
   }
 };
 

@@ -15,14 +15,6 @@
 namespace gyrus {
 namespace fs = std::filesystem;
 
-void check_options(const Config& config, const VisitOptions& visit_all_options) {
-  struct Visited {
-    const VisitOptions& visit;
-    void fields(Fields& f) { visit(f); }
-  } all{visit_all_options};
-  config.bind(all);
-}
-
 fs::path run_dir_of(const Config& config) {
   const ConfigNode* folder = config.root().find_path("run.dir");
   if (!folder || !folder->is_text()) throw ConfigError("run.dir is not set; write run.dir=FOLDER");
@@ -35,7 +27,7 @@ void freeze(const Config& config, const std::vector<std::string>& overrides, con
   write_file_atomically(run_dir / "overrides.yaml", overrides_to_yaml(overrides));
 }
 
-int submit_verb(const std::vector<std::string>& arguments, const VisitOptions& visit_all_options) {
+int submit_verb(const std::vector<std::string>& arguments, const CheckConfig& check) {
   CLI::App app("Submit a SLURM job that trains, stops in time, is queued again and resumes", "gyrus submit");
   ConfigArguments given;
   given.add_to(app);
@@ -44,7 +36,7 @@ int submit_verb(const std::vector<std::string>& arguments, const VisitOptions& v
   if (!parse_arguments(app, arguments)) return 0;
 
   const Config config = given.compose();
-  check_options(config, visit_all_options);
+  check(config);
   SubmitOptions options;
   config.bind("submit", options);
 

@@ -9,16 +9,13 @@
 
 namespace gyrus {
 
-/// Walks every option of the program, so that a verb can check a whole configuration before it starts
-/// anything.
-using VisitOptions = std::function<void(Fields&)>;
+/// Throws when a whole configuration cannot be what the program is started with, so that a verb knows before
+/// it starts anything.
+using CheckConfig = std::function<void(const Config&)>;
 
 /// `gyrus submit [--dry-run] [override ...]`: freezes the configuration into its run directory, writes
 /// job.sbatch there and submits it; prints the job's id. @throws ConfigError, DataError
-int submit_verb(const std::vector<std::string>& arguments, const VisitOptions& visit_all_options);
-
-/// @throws ConfigError when an option is unknown or wrong
-void check_options(const Config& config, const VisitOptions& visit_all_options);
+int submit_verb(const std::vector<std::string>& arguments, const CheckConfig& check);
 
 /// The text at `run.dir`. @throws ConfigError when it is not there
 std::filesystem::path run_dir_of(const Config& config);

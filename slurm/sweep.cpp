@@ -34,7 +34,7 @@ std::string trial_folder_name(int number) {
   return fmt::format("trial-{:03d}", number);
 }
 
-PreparedSweep prepare(const ConfigArguments& given, const VisitOptions& visit_all_options) {
+PreparedSweep prepare(const ConfigArguments& given, const CheckConfig& check) {
   const SweepPlan plan = plan_sweep(given.overrides);
   PreparedSweep sweep;
   for (const auto& varying : plan.trials) {
@@ -52,7 +52,7 @@ PreparedSweep prepare(const ConfigArguments& given, const VisitOptions& visit_al
     trial.overrides.push_back(fmt::format("run.dir='{}'", entry.run_dir.string()));
     try {
       sweep.configs.push_back(trial.compose());
-      check_options(sweep.configs.back(), visit_all_options);
+      check(sweep.configs.back());
     } catch (const ConfigError& error) {
       throw ConfigError(fmt::format("trial {} ({}): {}; no trial was started", entry.number,
                                     fmt::join(varying, " "), error.what()));
@@ -125,8 +125,8 @@ int start(SweepLedger& ledger, const fs::path& folder, const Config& config) {
   return 0;
 }
 
-int run_sweep(const ConfigArguments& given, const VisitOptions& visit_all_options, bool dry_run) {
-  PreparedSweep sweep = prepare(given, visit_all_options);
+int run_sweep(const ConfigArguments& given, const CheckConfig& check, bool dry_run) {
+  PreparedSweep sweep = prepare(given, check);
   if (dry_run) {
     fmt::print("{}", trials_table(sweep.ledger).to_markdown());
     return 0;
@@ -161,7 +161,7 @@ int collect(const fs::path& folder) {
 
 }  // namespace
 
-int sweep_verb(const std::vector<std::string>& arguments, const VisitOptions& visit_all_options) {
+int sweep_verb(const std::vector<std::string>& arguments, const CheckConfig& check) {
   CLI::App app("One run per combination of listed values: gyrus sweep key=a,b other=1,2", "gyrus sweep");
   ConfigArguments given;
   given.add_to(app);
@@ -186,7 +186,7 @@ int sweep_verb(const std::vector<std::string>& arguments, const VisitOptions& vi
   }
   if (resume_command->parsed()) return resume(fs::absolute(folder));
   if (collect_command->parsed()) return collect(folder);
-  return run_sweep(given, visit_all_options, dry_run);
+  return run_sweep(given, check, dry_run);
 }
 
 }  // namespace gyrus

@@ -11,6 +11,6 @@ namespace gyrus {
 /// another or as one SLURM job array. Every trial is composed and checked before any starts. `gyrus sweep
 /// status|resume|collect DIR`: how far it is; start what has not finished; results as CSV and Markdown.
 /// @throws ConfigError, DataError
-int sweep_verb(const std::vector<std::string>& arguments, const VisitOptions& visit_all_options);
+int sweep_verb(const std::vector<std::string>& arguments, const CheckConfig& check);
 
 }  // namespace gyrus

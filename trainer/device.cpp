@@ -24,6 +24,7 @@ torch::Device choose_device(const std::string& wanted, const Topology& topology)
   if (topology.local_size > devices)
     throw ConfigError(fmt::format("{} ranks share the {} GPU(s) of {}; start one rank per GPU",
                                   topology.local_size, devices, topology.host));
+  at::globalContext().setAllowTF32CuDNN(false);
   return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(topology.local_rank));
 }
 

@@ -9,7 +9,8 @@
 namespace gyrus {
 
 /// The device of this rank: GPU number local_rank of its node, or the CPU. @param wanted  auto | cpu | cuda
-/// @throws ConfigError when a GPU is asked for and none is there; NotBuiltError when this build cannot use it
+/// float32 on a GPU is full float32: LibTorch's default would round convolutions to TF32.
+/// @throws ConfigError when a GPU is asked for and this program sees none, or fewer than ranks
 torch::Device choose_device(const std::string& wanted, const Topology& topology);
 
 /// Sets LibTorch's threads: one per core of this rank's share of the node, unless OMP_NUM_THREADS says

@@ -39,9 +39,9 @@ const std::array verbs = {
     Verb{"config", "show | explain | options",
          [](const Words& words) { return config_verb(words, visit_all_options); }},
     Verb{"submit", "submit a SLURM job that trains, stops in time and resumes",
-         [](const Words& words) { return submit_verb(words, visit_all_options); }},
+         [](const Words& words) { return submit_verb(words, bind_program_options); }},
     Verb{"sweep", "one run per combination of values",
-         [](const Words& words) { return sweep_verb(words, visit_all_options); }},
+         [](const Words& words) { return sweep_verb(words, bind_program_options); }},
     Verb{"version", "print the version", version_verb},
 };
 

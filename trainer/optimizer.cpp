@@ -45,14 +45,15 @@ Optimizer::Optimizer(const OptimizerOptions& options, std::vector<torch::Tensor>
   for (const auto& parameter : parameters_) {
     first_.push_back(torch::zeros_like(parameter));
     second_.push_back(torch::zeros_like(parameter));
-    steps_.push_back(
-        torch::zeros({}, torch::TensorOptions().dtype(torch::kFloat32).device(parameter.device())));
   }
+  // The fused kernels want a step count per parameter and only read it: all share one.
+  const auto device = parameters_.empty() ? torch::Device(torch::kCPU) : parameters_.front().device();
+  steps_.assign(parameters_.size(), torch::zeros({}, torch::dtype(torch::kFloat32).device(device)));
 }
 
 void Optimizer::set_num_steps(std::int64_t steps) {
   num_steps_ = steps;
-  for (auto& step : steps_) step.fill_(static_cast<double>(steps));
+  if (!steps_.empty()) steps_.front().fill_(static_cast<double>(steps));
 }
 
 void Optimizer::step(double learning_rate) {

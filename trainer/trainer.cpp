@@ -17,7 +17,7 @@
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
-#include "launch/version.hpp"
+#include "trainer/checkpoint/resume.hpp"
 #include "trainer/device.hpp"
 #include "trainer/distributed/process_group.hpp"
 #include "trainer/report/pictures.hpp"
@@ -93,72 +93,10 @@ void Trainer::build_model() {
 // ----------------------------------------------------------------------------------------------------------
 // resuming
 
-std::filesystem::path Trainer::choose_checkpoint() const {
-  const std::string& wanted = options_.checkpoint.resume;
-  if (wanted != "auto" && wanted != "never") {
-    read_checkpoint(wanted);  // every byte is compared with its digest; throws when damaged
-    return wanted;
-  }
-  const auto all = store_.list(/*deep=*/false);
-  if (wanted == "never") {
-    if (!all.empty())
-      throw ConfigError(
-          fmt::format("checkpoint.resume=never, but {} already holds {} checkpoint(s); choose another "
-                      "run.name or move them away",
-                      (run_->path() / "checkpoints").string(), all.size()));
-    return {};
-  }
-  std::int64_t newest_samples = 0;
-  for (const auto& info : all) newest_samples = std::max(newest_samples, info.samples);
-  for (auto info = all.rbegin(); info != all.rend(); ++info) {
-    try {
-      const TrainState state = read_checkpoint(info->folder);
-      if (info != all.rbegin())
-        log::warning("resuming from {} instead; {} samples after it are lost and will be trained again",
-                     info->folder.string(),
-                     newest_samples > state.samples ? std::to_string(newest_samples - state.samples)
-                                                    : std::string("the"));
-      return info->folder;
-    } catch (const DataError& problem) {
-      log::warning("the checkpoint {} cannot be used: {}", info->folder.string(), problem.what());
-    }
-  }
-  if (!all.empty())
-    throw FatalStateError(
-        fmt::format("none of the {} checkpoint(s) in {} is valid; the run does not start again at step 0 by "
-                    "itself: restore one, or "
-                    "choose another run.name",
-                    all.size(), (run_->path() / "checkpoints").string()));
-  return {};
-}
-
-void Trainer::check_resumed(const TrainState& state, const std::string& where) const {
-  Options copy = options_;
-  const auto now = options_fixed_on_resume([&](Fields& fields) { copy.fields(fields); });
-  std::string changes;
-  for (const auto& [name, value] : now) {
-    const auto then = state.fixed_options.find(name);
-    if (then == state.fixed_options.end())
-      changes += fmt::format("\n  {}: not known to the checkpoint, {} now", name, value);
-    else if (then->second != value)
-      changes += fmt::format("\n  {}: {} in the checkpoint, {} now", name, then->second, value);
-  }
-  if (!changes.empty())
-    throw ConfigError(
-        fmt::format("the configuration changed since {} in options that a resumed run must keep:{}\nChange "
-                    "them back, or choose another "
-                    "run.name",
-                    where, changes));
-  if (state.dataset_digest != dataset_->digest())
-    throw ConfigError(
-        fmt::format("{} was trained on other data than data.root {} holds now; prepare the same data, or "
-                    "choose another run.name",
-                    where, options_.data.root));
-}
-
 void Trainer::resume() {
   std::string chosen;
-  on_rank_zero(communicator_, [&] { chosen = choose_checkpoint().string(); });
+  on_rank_zero(communicator_,
+               [&] { chosen = choose_checkpoint(store_, options_.checkpoint.resume).string(); });
   chosen = communicator_.broadcast_text(chosen, 0);
   if (chosen.empty()) {
     event("start", "at step 0");
@@ -166,7 +104,7 @@ void Trainer::resume() {
   }
   on_every_rank(communicator_, [&] {
     const TrainState state = read_checkpoint(chosen);
-    check_resumed(state, chosen);
+    check_same_run(state, chosen, fixed_options(), *dataset_);
     load_tensors(*model_, state.weights, chosen);
     if (average_) load_tensors(*average_, state.average, chosen);
     load_optimizer(*optimizer_, *model_, state.optimizer, chosen);
@@ -240,16 +178,8 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
   const double start = now_seconds();
   const StepOutcome outcome = training_step_->run(batch);
   const double minutes = options_.checkpoint.every_minutes;
-  const StepReport own = {outcome.loss_sum, data_seconds, outcome.inputs, stop_signal_.received(),
-                          minutes > 0.0 && now_seconds() - last_saved_at_ > 60.0 * minutes ? 1 : 0};
-  StepReport all = {};
-  for (const auto& report : communicator_.gather(own)) {
-    all.loss_sum += report.loss_sum;
-    all.inputs += report.inputs;
-    all.data_wait = std::max(all.data_wait, report.data_wait);
-    all.stop_signal = std::max(all.stop_signal, report.stop_signal);
-    all.checkpoint_due = std::max(all.checkpoint_due, report.checkpoint_due);
-  }
+  const StepReport all = exchange({outcome.loss_sum, data_seconds, outcome.inputs, stop_signal_.received(),
+                                   minutes > 0.0 && now_seconds() - last_saved_at_ > 60.0 * minutes ? 1 : 0});
   checkpoint_due_ = all.checkpoint_due != 0;
   stop_requested_ = all.stop_signal;
   const double loss = all.loss_sum / static_cast<double>(plan_.global_batch());
@@ -259,27 +189,7 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
   const double norm = gradient_norm(parameters_).item<double>();
   const std::int64_t samples = plan_.samples_after(step_);
   const double lr = options_.trainer.optimizer.learning_rate(samples, options_.trainer.max_samples);
-  const bool finite = std::isfinite(loss) && std::isfinite(norm);
-  if (finite) {
-    const double clip = options_.trainer.clip_norm;
-    if (clip > 0.0 && norm > clip) scale_gradients(parameters_, clip / norm);
-    optimizer_->step(lr);
-    update_average();
-    skipped_in_a_row_ = 0;
-  } else {
-    ++skipped_in_a_row_;
-    event("nan", fmt::format("loss {} gradient norm {}", loss, norm));
-    const std::string what =
-        fmt::format("loss {} and gradient norm {} at step {} are not finite", loss, norm, step_ + 1);
-    if (options_.trainer.nan_policy == "stop" || skipped_in_a_row_ > most_skipped_in_a_row)
-      throw AgreedError(
-          ExitCode::do_not_requeue,
-          fmt::format(
-              "{}; the last checkpoint is from step {}. Lower trainer.optimizer.lr, clip gradients "
-              "(trainer.clip_norm), or leave such updates out (trainer.nan_policy=skip, at most {} in a row)",
-              what, std::max<std::int64_t>(0, saved_step_), most_skipped_in_a_row));
-    log::warning("{}; the update is left out", what);
-  }
+  update_weights(loss, norm, lr);
   ++step_;
   const double end = now_seconds();
   const double step_seconds = end - start + data_seconds;
@@ -309,6 +219,41 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
   const auto dice = last_metrics_.find("dice");
   display_.progress({step_, rate_, loss, total_data_wait_ / total_step_seconds_,
                      dice == last_metrics_.end() ? std::nullopt : std::optional(dice->second)});
+}
+
+Trainer::StepReport Trainer::exchange(const StepReport& own) const {
+  StepReport all = {};
+  for (const auto& report : communicator_.gather(own)) {
+    all.loss_sum += report.loss_sum;
+    all.inputs += report.inputs;
+    all.data_wait = std::max(all.data_wait, report.data_wait);
+    all.stop_signal = std::max(all.stop_signal, report.stop_signal);
+    all.checkpoint_due = std::max(all.checkpoint_due, report.checkpoint_due);
+  }
+  return all;
+}
+
+void Trainer::update_weights(double loss, double norm, double lr) {
+  if (std::isfinite(loss) && std::isfinite(norm)) {
+    const double clip = options_.trainer.clip_norm;
+    if (clip > 0.0 && norm > clip) scale_gradients(parameters_, clip / norm);
+    optimizer_->step(lr);
+    update_average();
+    skipped_in_a_row_ = 0;
+    return;
+  }
+  ++skipped_in_a_row_;
+  event("nan", fmt::format("loss {} gradient norm {}", loss, norm));
+  const std::string what =
+      fmt::format("loss {} and gradient norm {} at step {} are not finite", loss, norm, step_ + 1);
+  if (options_.trainer.nan_policy == "stop" || skipped_in_a_row_ > most_skipped_in_a_row)
+    throw AgreedError(
+        ExitCode::do_not_requeue,
+        fmt::format(
+            "{}; the last checkpoint is from step {}. Lower trainer.optimizer.lr, clip gradients "
+            "(trainer.clip_norm), or leave such updates out (trainer.nan_policy=skip, at most {} in a row)",
+            what, std::max<std::int64_t>(0, saved_step_), most_skipped_in_a_row));
+  log::warning("{}; the update is left out", what);
 }
 
 void Trainer::update_average() {
@@ -379,8 +324,7 @@ TrainState Trainer::current_state() const {
   state.weights = named_state(*model_);
   if (average_) state.average = named_state(*average_);
   state.optimizer = named_moments(*optimizer_, *model_);
-  Options copy = options_;
-  state.fixed_options = options_fixed_on_resume([&](Fields& fields) { copy.fields(fields); });
+  state.fixed_options = fixed_options();
   state.dataset_digest = dataset_->digest();
   if (validated_step_ == step_) state.metrics = last_metrics_;
   return state;
@@ -406,14 +350,17 @@ void Trainer::check_replicas() const {
                                     rank, step_, std::max<std::int64_t>(0, saved_step_)));
 }
 
-// -------------------------------------------------------------------------------------------------- what a
-// person sees
+// ----------------------------------------------------------------------------------------------------------
+// what the run is known by
+
+std::map<std::string, std::string> Trainer::fixed_options() const {
+  Options copy = options_;
+  return options_fixed_on_resume([&](Fields& fields) { copy.fields(fields); });
+}
 
 std::string Trainer::options_digest() const {
-  Options copy = options_;
   std::uint64_t digest = 0;
-  for (const auto& [name, value] : options_fixed_on_resume([&](Fields& fields) { copy.fields(fields); }))
-    digest = digest64(name + "=" + value, digest);
+  for (const auto& [name, value] : fixed_options()) digest = digest64(name + "=" + value, digest);
   return to_hex(digest);
 }
 

@@ -51,9 +51,9 @@ class Trainer {
 
   void build_model();
   void resume();
-  void check_resumed(const TrainState& state, const std::string& where) const;
-  std::filesystem::path choose_checkpoint() const;
   void take_step(const Batch& batch, double data_seconds);
+  StepReport exchange(const StepReport& own) const;
+  void update_weights(double loss, double norm, double lr);
   void validate();
   void save_checkpoint(bool is_best);
   void check_replicas() const;
@@ -62,6 +62,7 @@ class Trainer {
   TrainState current_state() const;
   DiffusionModel& evaluated_model() const { return average_ ? *average_ : *model_; }
   bool is_first() const { return communicator_.rank() == 0; }
+  std::map<std::string, std::string> fixed_options() const;
   std::string options_digest() const;
 
   Options options_;

@@ -2,12 +2,14 @@
 #include "launch/config/yaml_reader.hpp"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
 #include <cstdlib>
 #include <limits>
 #include <optional>
+#include <sstream>
 
 #include "launch/config/scanner.hpp"
 #include "launch/files.hpp"
@@ -242,6 +244,29 @@ class Reader {
   int num_nodes_ = 0;
 };
 
+/// Parses and forgets.
+struct IgnoreEvents : YAML::EventHandler {
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
+  void OnMapEnd() override {}
+};
+
+/// Two documents and no more are asked for: YAML::LoadAll makes documents without end of "[1], 2".
+bool has_second_document(const std::string& content) {
+  std::istringstream stream(content);
+  YAML::Parser parser(stream);
+  IgnoreEvents ignore;
+  return parser.HandleNextDocument(ignore) && parser.HandleNextDocument(ignore);
+}
+
 }  // namespace
 
 ConfigNode read_plain_scalar(std::string_view plain) {
@@ -261,24 +286,21 @@ ConfigNode read_plain_scalar(std::string_view plain) {
 }
 
 ConfigNode read_yaml(const std::string& content, const std::string& name) {
-  std::vector<YAML::Node> documents;
+  YAML::Node document;
+  bool has_more = false;
   try {
-    documents = YAML::LoadAll(content);
+    document = YAML::Load(content);
+    has_more = has_second_document(content);
   } catch (const YAML::Exception& error) {
     throw CompositionError("yaml_syntax",
                            fmt::format("{}, line {}: not YAML: {}", name, error.mark.line + 1, error.msg));
   }
-  if (documents.size() > 1) {
+  if (has_more) {
     throw CompositionError(
         "yaml_documents",
-        fmt::format("{} holds {} documents separated by ---; one is wanted", name, documents.size()));
+        fmt::format("{} holds more than one document, or text behind the first one; one is wanted", name));
   }
-  if (documents.empty()) {
-    ConfigNode nothing;
-    nothing.origin = {name, 1};
-    return nothing;
-  }
-  return Reader(name).read(documents.front(), 0);
+  return Reader(name).read(document, 0);
 }
 
 ConfigNode read_yaml_file(const std::filesystem::path& path) {

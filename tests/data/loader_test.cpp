@@ -144,6 +144,7 @@ TEST_F(LoaderTest, EndsWhileWorkersAreBusy) {
     under_test->start(0, 1000, four_per_step);
     if (i % 2 == 0) under_test->next();
   }
+  EXPECT_EQ(dataset_.use_count(), 1);  // no worker holds on to it
 }
 
 TEST_F(LoaderTest, TheWaitForDataIsMeasured) {

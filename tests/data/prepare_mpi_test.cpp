@@ -71,7 +71,7 @@ TEST_F(Prepare, AManifestOfSomethingElseIsNotOverwritten) {
     test::write_text(root_ / "manifest.json", "{\"name\": \"a web page\"}");
   }
   world_.barrier();
-  const auto text = test::error_of<DataError>([&] { prepare_dataset(options_, world_); });
+  const auto text = test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); });
   EXPECT_THAT(text, HasSubstr("manifest.json is not of a Gyrus data set and would be overwritten"));
   EXPECT_EQ(read_file(root_ / "manifest.json"), "{\"name\": \"a web page\"}");
 }
@@ -85,7 +85,7 @@ TEST_F(Prepare, OtherOptionsMakeTheFolderAnew) {
 
 TEST_F(Prepare, AFailureOfOneRankIsAnErrorOnAllOfThem) {
   options_.root = "/proc/gyrus/set";  // nobody can write there
-  const auto text = test::error_of<DataError>([&] { prepare_dataset(options_, world_); });
+  const auto text = test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); });
   EXPECT_THAT(text, HasSubstr("cannot create folder /proc/gyrus/set"));
 }
 
@@ -110,7 +110,7 @@ TEST_F(Prepare, AnUnreadableVolumeIsAnErrorOnAllRanksAndLeavesNoManifest) {
     test::write_text(std::filesystem::path(source.folder) / "C.nii", "not an image");
   }
   world_.barrier();
-  const auto text = test::error_of<DataError>([&] { prepare_dataset(options_, world_); });
+  const auto text = test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); });
   EXPECT_THAT(text, HasSubstr("C.nii: is not a NIfTI file"));
   EXPECT_FALSE(std::filesystem::exists(root_ / "manifest.json"));
 }

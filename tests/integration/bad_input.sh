@@ -20,6 +20,7 @@ expect 2 "trainer.max_samples" run trainer.max_samples=many
 expect 2 "model" run model=no_such_model
 expect 2 "gyrus has no verb" "$gyrus" trian
 expect 2 "data.image_size" run data.image_size='[50,50,16]'
+expect 2 "data.image_size" "$gyrus" submit --dry-run "${tiny[@]}" data.image_size='[50,50,16]'
 expect 2 "gyrus eval needs checkpoint=PATH" "$gyrus" eval
 [ ! -e runs/bad ] || fail "a wrong configuration left a run folder"
 
@@ -31,6 +32,9 @@ echo "--- data"
 expect 3 "gyrus prepare" run data.root="$work/nowhere"
 mkdir empty
 expect 3 "gyrus prepare" run data.root="$work/empty"
+
+expect 3 "$work/nowhere is not a folder" mpirun -np 2 "$gyrus" prepare data=ixi_shared data.source.ixi.folder="$work/nowhere" data.root="$work/never"
+expect 3 "$work/empty is empty" "$gyrus" prepare data=ixi_shared data.source.ixi.folder="$work/empty" data.root="$work/never"
 
 echo "--- a run folder in use"
 "$gyrus" train "${tiny[@]}" trainer.max_samples=80000 run.dir=runs/busy >busy.log 2>&1 &
@@ -61,18 +65,22 @@ expect 2 "checkpoint.resume=never" "$gyrus" train "${tiny[@]}" run.dir="$work/ru
 
 echo "--- not a number"
 expect 93 "are not finite" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/nan" trainer.optimizer.lr=1e30 trainer.optimizer.schedule=constant
+grep -q '"status": "failed"' runs/nan/state.json || fail "state.json does not say failed"
 expect 0 "the update is left out" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/skip" trainer.optimizer.lr=1e30 trainer.nan_policy=skip \
   trainer.max_samples=40
 
 echo "--- a full disk"
 mkdir full
-if mount -t tmpfs -o size=3m tmpfs full 2>/dev/null; then
-  expect 3 "cannot write" "$gyrus" train "${tiny[@]}" run.dir="$work/full/run"
-  [ -z "$(ls full/run/checkpoints | grep tmp)" ] || fail "a half-written checkpoint was left"
-  umount full
-else
-  echo "skipped: no right to mount a small disk"
-fi
+# Without the right to mount a small disk, a limit on the size of files makes the same write fail.
+mount -t tmpfs -o size=3m tmpfs full 2>/dev/null && mounted=1 || mounted=0
+write_on_full_disk() {
+  [ $mounted = 1 ] || { trap '' XFSZ; ulimit -f 1000; }
+  "$gyrus" train "${tiny[@]}" run.dir="$work/full/run"
+}
+expect 3 "cannot write" eval '(write_on_full_disk)'
+[ -z "$(ls full/run/checkpoints | grep tmp)" ] || fail "a half-written checkpoint was left"
+grep -q '"status": "failed"' full/run/state.json || [ $mounted = 1 ] || fail "state.json does not say failed"
+[ $mounted = 0 ] || umount full
 
 echo "--- a GPU that is not there"
 expect 2 "trainer.device=cuda" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/gpu" trainer.device=cuda

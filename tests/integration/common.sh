@@ -37,6 +37,30 @@ column() {
 
 weights_digest() { "$gyrus" checkpoint ls "runs/$1" --json | grep -oE '"weights_digest": ?"[^"]*"' | tail -n 1 | cut -d '"' -f 4; }
 
+wait_for_step() { # RUN STEP
+  local steps
+  for _ in $(seq 600); do
+    steps=$(grep -c '"kind":"train"' "runs/$1/metrics.jsonl" 2>/dev/null || true)
+    [ "${steps:-0}" -ge "$2" ] && return
+    sleep 0.1
+  done
+  fail "run $1 did not come to step $2"
+}
+
+# ranks_of RUN: process ids of the training processes of a run, lowest rank first
+ranks_of() { pgrep -f "^$gyrus train .*runs/$1( |\$)" | sort -n; }
+
+# train_until STEP RANKS RUN [override ...]: stops the training with USR1 once it has done STEP steps
+train_until() {
+  local step=$1 run=$3 job
+  shift
+  train "$@" &
+  job=$!
+  wait_for_step "$run" "$step"
+  for process in $(ranks_of "$run"); do kill -USR1 "$process"; done
+  expect_code 85 wait $job
+}
+
 # expect_code CODE COMMAND...
 expect_code() {
   local wanted=$1 code=0

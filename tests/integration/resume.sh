@@ -7,23 +7,8 @@ long=(trainer.max_samples=480 checkpoint.every_samples=80)
 train 2 undisturbed "${long[@]}" || { cat undisturbed.log; fail "the undisturbed run"; }
 wanted=$(weights_digest undisturbed)
 
-wait_for_step() { # RUN STEP
-  for _ in $(seq 600); do
-    steps=$(grep -c '"kind":"train"' "runs/$1/metrics.jsonl" 2>/dev/null || true)
-    [ "${steps:-0}" -ge "$2" ] && return
-    sleep 0.1
-  done
-  fail "run $1 did not come to step $2"
-}
-# ranks_of RUN: process ids of the training processes of a run, lowest rank first
-ranks_of() { pgrep -f "^$gyrus train .*runs/$1( |\$)" | sort -n; }
-
 echo "--- USR1 in the middle"
-train 2 stopped "${long[@]}" &
-job=$!
-wait_for_step stopped 17
-for process in $(ranks_of stopped); do kill -USR1 "$process"; done
-expect_code 85 wait $job
+train_until 17 2 stopped "${long[@]}"
 grep -q '"status": "stopped"' runs/stopped/state.json || fail "state.json does not say stopped"
 train 2 stopped "${long[@]}" || { cat stopped.log; fail "the resumed run"; }
 [ "$(weights_digest stopped)" = "$wanted" ] || fail "weights differ after a stop"
@@ -46,11 +31,7 @@ for victim in 1 2; do
 done
 
 echo "--- on another number of ranks"
-train 2 other "${long[@]}" &
-job=$!
-wait_for_step other 17
-for process in $(ranks_of other); do kill -USR1 "$process"; done
-expect_code 85 wait $job
+train_until 17 2 other "${long[@]}"
 train 3 other "${long[@]}" || { cat other.log; fail "resuming on 3 ranks"; }
 paste <(column undisturbed loss) <(column other loss) | awk '{ d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > 1e-3) exit 1 }' ||
   fail "losses differ on another number of ranks"

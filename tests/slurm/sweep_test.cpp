@@ -37,7 +37,40 @@ TEST(SweepPlan, WithoutListsIsOneTrial) {
   EXPECT_EQ(plan_sweep({"seed=1"}).trials.size(), 1u);
 }
 
-/// A program with few options, its configs, and the fake commands.
+/// A program with few options.
+struct FakeProgram {
+  struct Run {
+    std::string name, dir;
+    void fields(Fields& f) {
+      f.field("name", name, "");
+      f.field("dir", dir, "");
+    }
+  } run;
+  struct Noise {
+    std::int64_t level = 0;
+    void fields(Fields& f) { f.field("level", level, "", {.min = 1.0}); }
+  } noise;
+  struct Fake {
+    std::int64_t exit_code = 0;
+    void fields(Fields& f) { f.field("exit_code", exit_code, ""); }
+  } fake;
+  SubmitOptions submit;
+  SweepOptions sweep;
+
+  void fields(Fields& f) {
+    f.group("submit", submit);
+    f.group("sweep", sweep);
+    f.group("run", run);
+    f.group("noise", noise);
+    f.group("fake", fake);
+  }
+  static void check(const Config& config) {
+    FakeProgram program;
+    config.bind(program);
+  }
+};
+
+/// The program's configs, and the fake commands.
 class Verbs : public testing::Test {
  protected:
   void SetUp() override {
@@ -50,21 +83,11 @@ class Verbs : public testing::Test {
     sweep_dir_ = commands_.folder() / "sweep";
   }
 
-  VisitOptions visit() {
-    return [this](Fields& f) {
-      f.group("submit", submit_);
-      f.group("sweep", sweep_);
-      f.group("run", run_);
-      f.group("noise", noise_);
-      f.group("fake", fake_);
-    };
-  }
-
-  int submit(const Strings& arguments) { return submit_verb(arguments, visit()); }
+  int submit(const Strings& arguments) { return submit_verb(arguments, FakeProgram::check); }
   int sweep(Strings arguments) {
     if (arguments.front().find('=') != std::string::npos)
       arguments.push_back("sweep.dir=" + sweep_dir_.string());
-    return sweep_verb(arguments, visit());
+    return sweep_verb(arguments, FakeProgram::check);
   }
 
   /// What `run` prints to stdout.
@@ -85,23 +108,6 @@ class Verbs : public testing::Test {
     return "no error";
   }
 
-  struct Run {
-    std::string name, dir;
-    void fields(Fields& f) {
-      f.field("name", name, "");
-      f.field("dir", dir, "");
-    }
-  } run_;
-  struct Noise {
-    std::int64_t level = 0;
-    void fields(Fields& f) { f.field("level", level, "", {.min = 1.0}); }
-  } noise_;
-  struct Fake {
-    std::int64_t exit_code = 0;
-    void fields(Fields& f) { f.field("exit_code", exit_code, ""); }
-  } fake_;
-  SubmitOptions submit_;
-  SweepOptions sweep_;
   test::FakeCommands commands_;
   fs::path sweep_dir_;
 };

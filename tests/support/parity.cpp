@@ -1,11 +1,13 @@
 #include "tests/support/parity.hpp"
 
-#include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 namespace gyrus::parity {
 namespace {
@@ -65,6 +67,39 @@ torch::Tensor project(const torch::Tensor& value, const std::string& text) {
 }
 
 }  // namespace
+
+std::ostream& operator<<(std::ostream& stream, const CaseInType& each) {
+  return stream << each.name << (each.type == torch::kFloat64 ? " in float64" : " in float32");
+}
+
+std::vector<CaseInType> cases_named(const std::vector<std::string>& prefixes) {
+  std::set<std::string> names;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder(), none)) {
+    const std::string name = entry.path().stem().string();
+    if (entry.path().extension() == ".h5" &&
+        std::ranges::any_of(prefixes, [&](const auto& prefix) { return name.starts_with(prefix); }))
+      names.insert(name);
+  }
+  if (names.empty()) names.insert(prefixes.front());
+  std::vector<CaseInType> cases;
+  for (const auto& name : names)
+    for (const auto type : {torch::kFloat32, torch::kFloat64}) cases.push_back({name, type});
+  return cases;
+}
+
+std::string label(const testing::TestParamInfo<CaseInType>& info) {
+  std::string text = info.param.name + (info.param.type == torch::kFloat64 ? "_f64" : "_f32");
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+  return text;
+}
+
+void CaseTest::SetUp() {
+  torch::set_num_threads(1);
+  if (!Case::available(GetParam().name))
+    GTEST_SKIP() << "skipped: no parity case " << GetParam().name << " at " << folder();
+}
 
 std::filesystem::path folder() {
   if (const char* given = std::getenv("GYRUS_PARITY")) return given;

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <gtest/gtest.h>
 #include <hdf5.h>
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
 #include <filesystem>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,26 @@ namespace gyrus::parity {
 
 /// ${GYRUS_PARITY}, default ../shared/parity beside the checkout.
 std::filesystem::path folder();
+
+/// One case in one precision; prints as "NAME in float64".
+struct CaseInType {
+  std::string name;
+  torch::ScalarType type;
+};
+std::ostream& operator<<(std::ostream& stream, const CaseInType& each);
+
+/// Every case of the folder whose name starts with one of `prefixes`, in float32 and in float64. Where the
+/// folder has none: the first prefix alone, so that its test says that it is skipped.
+std::vector<CaseInType> cases_named(const std::vector<std::string>& prefixes);
+
+/// Name of a test of such a case, for INSTANTIATE_TEST_SUITE_P.
+std::string label(const testing::TestParamInfo<CaseInType>& info);
+
+/// Skips the test where its case is not there; one thread, so that results do not depend on the machine.
+class CaseTest : public testing::TestWithParam<CaseInType> {
+ protected:
+  void SetUp() override;
+};
 
 class Case {
  public:

@@ -15,28 +15,6 @@ namespace {
 
 using parity::Case;
 
-struct CaseInType {
-  std::string name;
-  torch::ScalarType type;
-};
-
-std::ostream& operator<<(std::ostream& stream, const CaseInType& each) {
-  return stream << each.name << (each.type == torch::kFloat64 ? " in float64" : " in float32");
-}
-
-std::string label(const testing::TestParamInfo<CaseInType>& info) {
-  return info.param.name + (info.param.type == torch::kFloat64 ? "_f64" : "_f32");
-}
-
-class Parity : public testing::TestWithParam<CaseInType> {
- protected:
-  void SetUp() override {
-    torch::set_num_threads(1);
-    if (!Case::available(GetParam().name))
-      GTEST_SKIP() << "skipped: no parity case " << GetParam().name << " at " << parity::folder();
-  }
-};
-
 ModelOptions options_of(const Case& c) {
   ModelOptions options;
   if (c.has("/config/base_width")) {
@@ -52,7 +30,7 @@ ModelOptions options_of(const Case& c) {
   return options;
 }
 
-class UnetParity : public Parity {};
+class UnetParity : public parity::CaseTest {};
 
 TEST_P(UnetParity, OutputBlocksLossAndGradients) {
   const auto [name, type] = GetParam();
@@ -76,22 +54,14 @@ TEST_P(UnetParity, OutputBlocksLossAndGradients) {
   c.expect("/params/grad_dot", projections.dot, type);
 }
 
-INSTANTIATE_TEST_SUITE_P(parity, UnetParity,
-                         testing::Values(CaseInType{"unet_small", torch::kFloat32},
-                                         CaseInType{"unet_small", torch::kFloat64},
-                                         CaseInType{"unet_small_attention", torch::kFloat32},
-                                         CaseInType{"unet_small_attention", torch::kFloat64},
-                                         CaseInType{"unet_full_cond", torch::kFloat32},
-                                         CaseInType{"unet_full_cond", torch::kFloat64},
-                                         CaseInType{"unet_full_uncond", torch::kFloat32},
-                                         CaseInType{"unet_full_uncond", torch::kFloat64}),
-                         label);
+INSTANTIATE_TEST_SUITE_P(parity, UnetParity, testing::ValuesIn(parity::cases_named({"unet_"})),
+                         parity::label);
 
-class EncoderParity : public Parity {};
+class EncoderParity : public parity::CaseTest {};
 
 TEST_P(EncoderParity, EvaluationTrainingAndStochasticDepth) {
   const auto type = GetParam().type;
-  const Case c("encoder");
+  const Case c(GetParam().name);
   ResNet encoder(EncoderOptions{}, 512);
   EXPECT_EQ(num_parameters(encoder), c.integer("/num_parameters"));
   parity::fill_model(c, encoder, type, "encoder.encoder.");
@@ -133,16 +103,14 @@ TEST_P(EncoderParity, EvaluationTrainingAndStochasticDepth) {
   c.expect("/drop_path/output", dropping.forward(x, c.tensor("/drop_path/keep").to(type)), type);
 }
 
-INSTANTIATE_TEST_SUITE_P(parity, EncoderParity,
-                         testing::Values(CaseInType{"encoder", torch::kFloat32},
-                                         CaseInType{"encoder", torch::kFloat64}),
-                         label);
+INSTANTIATE_TEST_SUITE_P(parity, EncoderParity, testing::ValuesIn(parity::cases_named({"encoder"})),
+                         parity::label);
 
-class CddpmParity : public Parity {};
+class CddpmParity : public parity::CaseTest {};
 
 TEST_P(CddpmParity, TrainingLossGradientsAndReconstruction) {
   const auto type = GetParam().type;
-  const Case c("cddpm");
+  const Case c(GetParam().name);
   DiffusionModel model(ModelOptions{});
   EXPECT_EQ(num_parameters(model), 68619329);
   parity::fill_model(c, model, type);
@@ -192,10 +160,8 @@ TEST_P(CddpmParity, TrainingLossGradientsAndReconstruction) {
   c.expect("/params/stat_dot_after", projections.dot, type);
 }
 
-INSTANTIATE_TEST_SUITE_P(parity, CddpmParity,
-                         testing::Values(CaseInType{"cddpm", torch::kFloat32},
-                                         CaseInType{"cddpm", torch::kFloat64}),
-                         label);
+INSTANTIATE_TEST_SUITE_P(parity, CddpmParity, testing::ValuesIn(parity::cases_named({"cddpm"})),
+                         parity::label);
 
 }  // namespace
 }  // namespace gyrus

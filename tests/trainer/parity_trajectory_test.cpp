@@ -15,22 +15,10 @@ namespace {
 
 using parity::Case;
 
-struct TrajectoryCase {
-  std::string name;
-  torch::ScalarType type;
-};
-
-std::ostream& operator<<(std::ostream& stream, const TrajectoryCase& each) {
-  return stream << each.name << (each.type == torch::kFloat64 ? " in float64" : " in float32");
-}
-
-class TrajectoryParity : public testing::TestWithParam<TrajectoryCase> {};
+class TrajectoryParity : public parity::CaseTest {};
 
 TEST_P(TrajectoryParity, LossesGradientsAndUpdates) {
-  torch::set_num_threads(1);
   const auto [name, type] = GetParam();
-  if (!Case::available(name))
-    GTEST_SKIP() << "skipped: no parity case " << name << " at " << parity::folder();
   const Case c(name);
   const std::string salt = c.text_attribute("/", "fill_salt");
   const std::string short_name = name.substr(std::string("trajectory_").size());
@@ -93,15 +81,8 @@ TEST_P(TrajectoryParity, LossesGradientsAndUpdates) {
 }
 
 INSTANTIATE_TEST_SUITE_P(parity, TrajectoryParity,
-                         testing::Values(TrajectoryCase{"trajectory_cond_adam", torch::kFloat32},
-                                         TrajectoryCase{"trajectory_cond_adam", torch::kFloat64},
-                                         TrajectoryCase{"trajectory_cond_adamw", torch::kFloat32},
-                                         TrajectoryCase{"trajectory_cond_adamw", torch::kFloat64},
-                                         TrajectoryCase{"trajectory_uncond_adam", torch::kFloat32},
-                                         TrajectoryCase{"trajectory_uncond_adam", torch::kFloat64}),
-                         [](const auto& each) {
-                           return each.param.name + (each.param.type == torch::kFloat64 ? "_f64" : "_f32");
-                         });
+                         testing::ValuesIn(parity::cases_named({"trajectory_cond", "trajectory_uncond"})),
+                         parity::label);
 
 }  // namespace
 }  // namespace gyrus

@@ -13,20 +13,12 @@
 
 #include "launch/error.hpp"
 #include "launch/files.hpp"
-#include "launch/handle.hpp"
 #include "trainer/checkpoint/format.hpp"
 
 namespace gyrus {
 namespace {
 
 using nlohmann::json;
-
-struct DescriptorTraits {
-  using type = int;
-  static int null() { return -1; }
-  static void close(int descriptor) { ::close(descriptor); }
-};
-using Descriptor = Handle<DescriptorTraits>;
 
 const std::vector<std::pair<torch::ScalarType, const char*>> dtype_names = {
     {torch::kFloat32, "F32"}, {torch::kFloat64, "F64"}, {torch::kBFloat16, "BF16"}, {torch::kHalf, "F16"},
@@ -51,15 +43,6 @@ torch::Tensor on_cpu(const torch::Tensor& tensor) {
 
 std::span<const std::byte> bytes_of(const torch::Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.data_ptr()), tensor.nbytes()};
-}
-
-void write_bytes(int descriptor, std::span<const std::byte> bytes, const std::filesystem::path& file) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), std::min<std::size_t>(bytes.size(), 1 << 26));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw DataError(fmt::format("cannot write {}: {}", file.string(), std::strerror(errno)));
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
 }
 
 void read_bytes(int descriptor, void* out, std::size_t size, std::uint64_t offset,
@@ -135,13 +118,13 @@ std::vector<TensorRecord> write_safetensors(const std::filesystem::path& file, c
   const std::uint64_t header_bytes = text.size();
   std::vector<TensorRecord> records;
   try {
-    const Descriptor output(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    const FileDescriptor output(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!output) throw DataError(fmt::format("cannot write {}: {}", file.string(), std::strerror(errno)));
-    write_bytes(output.get(), std::as_bytes(std::span(&header_bytes, 1)), file);
-    write_bytes(output.get(), std::as_bytes(std::span(text)), file);
+    write_all(output, std::as_bytes(std::span(&header_bytes, 1)), file);
+    write_all(output, std::as_bytes(std::span(text)), file);
     for (const auto& [name, tensor] : tensors) {
       const torch::Tensor value = on_cpu(tensor);
-      write_bytes(output.get(), bytes_of(value), file);
+      write_all(output, bytes_of(value), file);
       records.push_back(
           {name, dtype_name(value.scalar_type()), value.sizes().vec(), digest64(bytes_of(value))});
     }
@@ -155,7 +138,7 @@ std::vector<TensorRecord> write_safetensors(const std::filesystem::path& file, c
 }
 
 NamedTensors read_safetensors(const std::filesystem::path& file, const std::vector<TensorRecord>& records) {
-  const Descriptor input(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor input(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!input) throw DataError(fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
   const std::uint64_t file_bytes = std::filesystem::file_size(file);
   std::uint64_t header_bytes = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -141,9 +142,12 @@ struct Evaluation {
 
   void run(const std::string& method, const Evaluator& evaluator, const Evaluator::MapMaker& make_map) {
     const auto& evaluation = options.trainer.evaluation;
+    std::map<std::string, double> thresholds;  // of the sets that they were found on
     for (std::size_t i = 0; i < evaluation.test_sets.size(); ++i) {
       const std::string& threshold_set = evaluation.threshold_sets[i];
-      const double threshold = evaluator.score_set(make_map, threshold_set, world).best.threshold;
+      if (!thresholds.contains(threshold_set))
+        thresholds[threshold_set] = evaluator.score_set(make_map, threshold_set, world).best.threshold;
+      const double threshold = thresholds[threshold_set];
       std::vector<json> own;
       const SetScores pooled =
           evaluator.score_set(make_map, evaluation.test_sets[i], world, [&](const ScoredVolume& volume) {

@@ -84,9 +84,12 @@ int train_verb(const std::vector<std::string>& words) {
   });
   on_every_rank(world, [&] { log::open_file(std::filesystem::path(options.run.dir) / "log"); });
   ExitCode code = ExitCode::finished;
-  {
+  try {
     Trainer trainer(options, world, topology, run.get());
     code = trainer.run();
+  } catch (const std::exception& problem) {
+    if (run) run->write_failure(problem.what());
+    throw;
   }
   watch.close();
   world.barrier();

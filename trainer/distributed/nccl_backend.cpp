@@ -1,9 +1,9 @@
-#include <unistd.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <cstdlib>
 
+#include "launch/topology.hpp"
 #include "trainer/distributed/process_group.hpp"
 
 namespace gyrus {
@@ -14,15 +14,14 @@ c10::intrusive_ptr<c10d::Backend> make_nccl_backend(const mpi::Communicator& com
   c10d::TCPStoreOptions options;
   options.useLibUV = false;  // libuv is missing from some builds of LibTorch and then throws
   c10::intrusive_ptr<c10d::TCPStore> store;
-  char host[256] = {};
-  ::gethostname(host, sizeof host - 1);
+  const std::string host = host_name();
   std::string address;
   if (communicator.rank() == 0) {
     options.isServer = true;
     options.waitWorkers = false;
     options.port = 0;
     store = c10::make_intrusive<c10d::TCPStore>(host, options);
-    address = std::string(host) + ":" + std::to_string(store->getPort());
+    address = host + ":" + std::to_string(store->getPort());
   }
   address = communicator.broadcast_text(address, 0);
   if (communicator.rank() != 0) {

@@ -27,7 +27,7 @@ class ResidualBlock : public torch::nn::Module {
  public:
   ResidualBlock(std::int64_t in, std::int64_t out, std::int64_t embedding, const UnetOptions& options,
                 Resample how = Resample::none)
-      : how_(how), dropout_(options.dropout) {
+      : how_(how) {
     first_norm_ = std::make_shared<GroupNorm32>(options.norm_groups, in);
     first_conv_ = std::make_shared<Convolution>(in, out, 3);
     register_module("in_layers", named_layers({{"0", first_norm_}, {"2", first_conv_}}));
@@ -46,14 +46,13 @@ class ResidualBlock : public torch::nn::Module {
     const auto scale_shift =
         embedding_->forward(embedding).to(h.scalar_type()).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
     h = torch::addcmul(scale_shift[1], second_norm_->forward(h), scale_shift[0] + 1);
-    h = second_conv_->forward(torch::dropout(torch::silu(h), dropout_, is_training()));
+    h = second_conv_->forward(torch::silu(h));
     const torch::Tensor kept = resample(x, how_);
     return h + (skip_ ? skip_->forward(kept) : kept);
   }
 
  private:
   Resample how_;
-  double dropout_;
   std::shared_ptr<GroupNorm32> first_norm_, second_norm_;
   std::shared_ptr<Convolution> first_conv_, second_conv_, skip_;
   std::shared_ptr<LinearLayer> embedding_;
@@ -149,7 +148,6 @@ void UnetOptions::fields(Fields& f) {
   f.field(
       "attention_factors", attention_factors,
       "downsampling factors with self-attention beside the middle block (Q1: the published code has none)");
-  f.field("dropout", dropout, "dropout in the residual blocks", {.min = 0.0, .max = 1.0});
 }
 
 Unet::Unet(const UnetOptions& options, std::int64_t condition_dim)

@@ -20,7 +20,6 @@ struct UnetOptions {
   std::int64_t head_width = 64;
   std::vector<std::int64_t> attention_factors =
       {};  // downsampling factors with self-attention beside the middle block
-  double dropout = 0.0;
 
   void fields(Fields& f);
 };

@@ -1,0 +1,131 @@
+// Feeds damaged inputs to the target's parser.   PROGRAM [NUM_INPUTS [SEED]]
+// The input that a crash happened with lies in the file that the last line names; equal arguments repeat a
+// run.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <random>
+
+#include "launch/error.hpp"
+#include "tests/fuzz/fuzz.hpp"
+
+namespace gyrus::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path scratch_file(const std::string& suffix) {
+  return fs::temp_directory_path() / fmt::format("gyrus_fuzz_{}{}", ::getpid(), suffix);
+}
+
+void write(const fs::path& file, const std::string& content) {
+  std::ofstream(file, std::ios::binary) << content;
+}
+
+class Mutator {
+ public:
+  Mutator(const std::vector<std::string>& seeds, std::uint64_t seed) : seeds_(seeds), random_(seed) {}
+
+  std::string next() {
+    std::string input = pick(seeds_);
+    for (std::size_t i = 0, rounds = below(8); i < rounds; ++i) damage(input);
+    return input;
+  }
+
+ private:
+  std::size_t below(std::size_t bound) { return bound == 0 ? 0 : random_() % bound; }
+  const std::string& pick(const std::vector<std::string>& from) { return from[below(from.size())]; }
+
+  void damage(std::string& input) {
+    const std::size_t at = below(input.size() + 1),
+                      length = below(std::min<std::size_t>(32, input.size()) + 1);
+    switch (below(6)) {
+      case 0:
+        if (at < input.size()) input[at] = static_cast<char>(input[at] ^ (1 << below(8)));
+        break;
+      case 1:
+        if (at < input.size()) input[at] = static_cast<char>(random_());
+        break;
+      case 2:
+        input.erase(std::min(at, input.size()), length);
+        break;
+      case 3:
+        input.insert(at, input.substr(below(input.size() + 1), length));
+        break;
+      case 4:
+        input.insert(at, 1, "\0\xff\n'\"[]{}(),:=$~+.\\ 09-"[below(26)]);
+        break;
+      default: {
+        const std::string& other = pick(seeds_);
+        input = input.substr(0, at) + other.substr(std::min(at, other.size()));
+      }
+    }
+  }
+
+  const std::vector<std::string>& seeds_;
+  std::mt19937_64 random_;
+};
+
+/// A parser that runs away must not take the machine's memory with it. Sanitizers reserve far more than they
+/// use.
+void limit_memory() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  const rlimit limit = {rlim_t{8} << 30, rlim_t{8} << 30};
+  ::setrlimit(RLIMIT_AS, &limit);
+#endif
+}
+
+int run(std::size_t num_inputs, std::uint64_t seed) {
+  limit_memory();
+  const Target target = make_target();
+  Mutator mutator(target.seeds, seed);
+  const fs::path last_input = scratch_file(".input");
+  std::size_t accepted = 0, refused = 0;
+  for (std::size_t i = 0; i < num_inputs; ++i) {
+    const std::string input = i < target.seeds.size() ? target.seeds[i] : mutator.next();
+    write(last_input, input);
+    try {
+      target.parse(input);
+      ++accepted;
+    } catch (const Error& refusal) {
+      ++refused;
+      if (i < target.seeds.size()) {
+        fmt::print("a right input was refused: {}\n", refusal.what());
+        return 1;
+      }
+    } catch (const std::exception& escaped) {
+      fmt::print("input {}: {} escaped; the input is in {}\n", i, escaped.what(), last_input.string());
+      return 1;
+    }
+  }
+  fs::remove(last_input);
+  fmt::print("{} inputs: {} accepted, {} refused\n", num_inputs, accepted, refused);
+  return accepted > 0 && refused > 0 ? 0 : 1;
+}
+
+}  // namespace
+
+std::function<void(const std::string&)> through_file(const std::string& suffix,
+                                                     std::function<void(const fs::path&)> parse) {
+  return [file = scratch_file(suffix), parse = std::move(parse)](const std::string& input) {
+    write(file, input);
+    parse(file);
+  };
+}
+
+}  // namespace gyrus::fuzz
+
+int main(int argc, char** argv) {
+  const auto number = [&](int at, unsigned long long otherwise) {
+    return argc > at ? std::stoull(argv[at]) : otherwise;
+  };
+  std::printf(
+      "on a crash, the input is in %s\n",
+      (std::filesystem::temp_directory_path() / fmt::format("gyrus_fuzz_{}.input", ::getpid())).c_str());
+  std::fflush(stdout);
+  return gyrus::fuzz::run(number(1, 20'000), number(2, 1));
+}

@@ -1,0 +1,24 @@
+#include "data/manifest.hpp"
+#include "tests/fuzz/fuzz.hpp"
+
+namespace gyrus::fuzz {
+
+Target make_target() {
+  Manifest manifest;
+  manifest.name = "cohort";
+  manifest.preparation = {{"image_size", "[8, 8, 2]"}};
+  manifest.folders = {{"ixi", "/data/ixi"}};
+  VolumeInfo volume;
+  volume.id = volume.subject = "IXI001";
+  volume.set = "train";
+  volume.age = 30.5;
+  volume.depth = 2;
+  volume.height = volume.width = 8;
+  volume.spacing = {2.0, 2.0, 2.0};
+  volume.brain_pixels = {10, 12};
+  volume.lesion_pixels = {0, 0};
+  manifest.shards = {{"train-00000.h5", "train", 4096, 0x1234, {volume}}};
+  return {{manifest.to_json()}, [](const std::string& input) { Manifest::parse(input, "manifest.json"); }};
+}
+
+}  // namespace gyrus::fuzz

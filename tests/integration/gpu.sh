@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The main job on a GPU: the same inputs as on the CPU, losses equal to rounding, and a stopped run that goes on. Skipped without a GPU.
+source "$(dirname "$0")/common.sh"
+prepare_data
+
+if ! train 1 probe trainer.device=cuda trainer.max_samples=8; then
+  grep -q "shows no GPU to this program" probe.log || { cat probe.log; fail "training on a GPU"; }
+  echo "skipped: no GPU, or a build without CUDA"
+  exit 77
+fi
+train 1 cpu trainer.device=cpu || { cat cpu.log; fail "training on the CPU"; }
+train 1 gpu trainer.device=cuda || { cat gpu.log; fail "training on the GPU"; }
+diff <(column cpu inputs) <(column gpu inputs) >/dev/null || fail "inputs differ on the GPU"
+paste <(column cpu loss) <(column gpu loss) | awk '{ d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > worst) worst = d; n++ }
+  END { printf "CPU and GPU: %d steps, largest relative difference of losses %.2e\n", n, worst; exit !(n == 30 && worst <= 1e-3) }' ||
+  fail "losses differ on the GPU"
+
+train 1 half trainer.device=cuda trainer.precision=bf16 || { cat half.log; fail "training in bfloat16"; }
+paste <(column gpu loss) <(column half loss) | awk '{ d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > 0.1) exit 1 }' || fail "bfloat16 is far off"
+
+train_until 10 1 resumed trainer.device=cuda trainer.max_samples=2400
+train 1 resumed trainer.device=cuda trainer.max_samples=2400 || { cat resumed.log; fail "resuming on the GPU"; }
+[ "$(column resumed loss | wc -l)" = 300 ] || fail "the resumed run has no 300 steps"

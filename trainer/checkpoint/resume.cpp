@@ -1,0 +1,78 @@
+#include "trainer/checkpoint/resume.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "launch/error.hpp"
+#include "launch/log.hpp"
+
+namespace gyrus {
+namespace {
+
+/// The newest checkpoint that can be read; the ones before it in `all` are named with what they cost.
+std::filesystem::path newest_valid(const std::vector<CheckpointInfo>& all) {
+  std::int64_t newest_samples = 0;
+  for (const auto& info : all) newest_samples = std::max(newest_samples, info.samples);
+  for (auto info = all.rbegin(); info != all.rend(); ++info) {
+    try {
+      const TrainState state = read_checkpoint(info->folder);
+      const std::int64_t lost = newest_samples - state.samples;
+      if (info != all.rbegin())
+        log::warning("resuming from {} instead; {} samples after it are lost and will be trained again",
+                     info->folder.string(), lost > 0 ? std::to_string(lost) : "the");
+      return info->folder;
+    } catch (const DataError& problem) {
+      log::warning("the checkpoint {} cannot be used: {}", info->folder.string(), problem.what());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::filesystem::path choose_checkpoint(const CheckpointStore& store, const std::string& wanted) {
+  if (wanted != "auto" && wanted != "never") {
+    read_checkpoint(wanted);  // every byte is compared with its digest
+    return wanted;
+  }
+  const auto all = store.list(/*deep=*/false);
+  if (all.empty()) return {};
+  const std::string folder = all.front().folder.parent_path().string();
+  if (wanted == "never")
+    throw ConfigError(
+        fmt::format("checkpoint.resume=never, but {} already holds {} checkpoint(s); choose another run.name "
+                    "or move them away",
+                    folder, all.size()));
+  const auto chosen = newest_valid(all);
+  if (chosen.empty())
+    throw FatalStateError(
+        fmt::format("none of the {} checkpoint(s) in {} is valid; the run does not start again at step 0 by "
+                    "itself: restore one, or choose another run.name",
+                    all.size(), folder));
+  return chosen;
+}
+
+void check_same_run(const TrainState& state, const std::string& where,
+                    const std::map<std::string, std::string>& fixed_options, const Dataset& dataset) {
+  std::string changes;
+  for (const auto& [name, value] : fixed_options) {
+    const auto then = state.fixed_options.find(name);
+    if (then == state.fixed_options.end())
+      changes += fmt::format("\n  {}: not known to the checkpoint, {} now", name, value);
+    else if (then->second != value)
+      changes += fmt::format("\n  {}: {} in the checkpoint, {} now", name, then->second, value);
+  }
+  if (!changes.empty())
+    throw ConfigError(
+        fmt::format("the configuration changed since {} in options that a resumed run must keep:{}\nChange "
+                    "them back, or choose another run.name",
+                    where, changes));
+  if (state.dataset_digest != dataset.digest())
+    throw ConfigError(
+        fmt::format("{} was trained on other data than data.root {} holds now; prepare the same data, or "
+                    "choose another run.name",
+                    where, dataset.root().string()));
+}
+
+}  // namespace gyrus
