@@ -43,6 +43,8 @@ if(GYRUS_CUDA)
   find_library(NCCL_LIBRARY nccl REQUIRED HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDAToolkit_LIBRARY_DIR}/../lib
     ${CUDAToolkit_TARGET_DIR}/../../lib)
   find_library(CUDNN_LIBRARY cudnn REQUIRED HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDAToolkit_LIBRARY_DIR}/../lib)
+  find_path(NCCL_INCLUDE_DIR nccl.h REQUIRED HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  target_include_directories(gyrus_torch SYSTEM INTERFACE ${NCCL_INCLUDE_DIR})
   foreach(library IN ITEMS ${NCCL_LIBRARY} ${CUDNN_LIBRARY})
     cmake_path(GET library PARENT_PATH folder)
     list(APPEND cuda_folders ${folder})

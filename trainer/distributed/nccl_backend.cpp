@@ -1,3 +1,4 @@
+#define USE_C10D_NCCL  // without it the next header is empty
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 

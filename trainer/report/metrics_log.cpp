@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "launch/error.hpp"
@@ -15,13 +17,25 @@ namespace gyrus {
 namespace {
 
 constexpr std::array csv_columns = {
-    "step", "attempt",   "kind",  "samples", "epoch", "loss", "lr", "grad_norm", "samples_per_second",
-    "dice", "threshold", "auprc", "auroc",   "l1",    "set"};
+    "step", "attempt",   "kind",  "samples", "epoch", "loss", "lr",  "grad_norm", "samples_per_second",
+    "dice", "threshold", "auprc", "auroc",   "l1",    "set",  "time"};
 
 std::string csv_cell(const nlohmann::json& line, const char* column) {
   const auto found = line.find(column);
   if (found == line.end() || found->is_null()) return "";
   return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+/// 2026-01-31T12:00:00.123Z
+std::string time_now() {
+  const auto now = std::chrono::system_clock::now();
+  const auto second = std::chrono::system_clock::to_time_t(now);
+  std::tm utc = {};
+  ::gmtime_r(&second, &utc);
+  const auto milliseconds =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, milliseconds);
 }
 
 std::ofstream open_to_append(const std::filesystem::path& file) {
@@ -46,7 +60,7 @@ MetricsLog::MetricsLog(const std::filesystem::path& run_folder, std::int64_t att
 MetricsLog::~MetricsLog() = default;
 
 void MetricsLog::write(const std::string& kind, std::int64_t step, const nlohmann::json& fields) {
-  nlohmann::json line = {{"kind", kind}, {"step", step}, {"attempt", attempt_}};
+  nlohmann::json line = {{"kind", kind}, {"step", step}, {"attempt", attempt_}, {"time", time_now()}};
   line.update(fields);
   jsonl_ << line.dump() << '\n' << std::flush;
   if (kind != "event") {

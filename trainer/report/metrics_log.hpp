@@ -22,7 +22,7 @@ class MetricsLog {
   MetricsLog(const std::filesystem::path& run_folder, std::int64_t attempt);
   ~MetricsLog();
 
-  /// Appends one line: `kind` ("train", "validation", "event"), `step`, `attempt` and `fields` (an object).
+  /// Appends one line: `kind` ("train", "validation", "event"), `step`, `attempt`, `time` (UTC) and `fields` (an object).
   /// Numbers of train and validation lines also go to metrics.csv and TensorBoard.
   void write(const std::string& kind, std::int64_t step, const nlohmann::json& fields);
 

@@ -13,7 +13,7 @@
 namespace gyrus {
 namespace {
 
-constexpr std::int64_t num_rows = 3, num_columns = 5, gap = 2, zoom_to = 144;
+constexpr std::int64_t num_rows = 3, num_columns = 5, gap = 2, zoom_to = 192;
 using Colour = std::array<std::uint8_t, 3>;
 
 struct Canvas {
