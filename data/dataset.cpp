@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
-#include "data/manifest.hpp"
 #include "data/options.hpp"
-#include "data/shard_format.hpp"
-#include "data/shard_reader.hpp"
+#include "data/shard/format.hpp"
+#include "data/shard/manifest.hpp"
+#include "data/shard/reader.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 

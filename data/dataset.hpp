@@ -1,42 +1,16 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "data/volume.hpp"
+
 namespace gyrus {
 
 struct DataOptions;
-
-/// A prepared volume, laid out [slice z][row x][column y].
-struct Volume {
-  std::string id;
-  std::string subject;
-  std::string set;
-  std::int64_t depth = 0, height = 0, width = 0;
-  std::vector<float> image;          // [depth, height, width], about [0, 1]
-  std::vector<std::uint8_t> mask;    // the same shape; 1 inside the brain
-  std::vector<std::uint8_t> lesion;  // the same shape; 1 inside a lesion; all 0 in healthy volumes
-  double age = 0.0;                  // years; NaN when unknown
-  std::int64_t label = 0;            // 0 healthy, 1 with lesion
-  std::array<double, 3> spacing{};   // mm along x, y, z
-};
-
-/// What is known of a volume without reading it.
-struct VolumeInfo {
-  std::string id;
-  std::string subject;
-  std::string set;
-  double age = 0.0;
-  std::int64_t label = 0;
-  std::int64_t depth = 0, height = 0, width = 0;
-  std::array<double, 3> spacing{};
-  std::vector<std::int64_t> brain_pixels;   // per slice
-  std::vector<std::int64_t> lesion_pixels;  // per slice
-};
 
 /// A folder made by `gyrus prepare`: manifest.json and HDF5 shards (docs/shard-format.md). All volumes have
 /// one shape. Thread safety: reading is safe from any number of threads (pread and decompression, no library

@@ -7,10 +7,11 @@
 #include <filesystem>
 #include <map>
 
-#include "data/cohort.hpp"
-#include "data/manifest.hpp"
-#include "data/shard_format.hpp"
-#include "data/shard_writer.hpp"
+#include "data/dataset.hpp"
+#include "data/shard/format.hpp"
+#include "data/shard/manifest.hpp"
+#include "data/shard/writer.hpp"
+#include "data/source/cohort.hpp"
 #include "launch/agree.hpp"
 #include "launch/command_line.hpp"
 #include "launch/error.hpp"
@@ -159,7 +160,7 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
   });
   std::string share;
   on_every_rank(world, [&] { share = make_share(options, plans, world).to_json(); });
-  const auto shares = world.gather_text(share);
+  const auto shares = world.all_gather_text(share);
   on_rank_zero(world, [&] { write_manifest(options, plans, shares); });
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   log::info("prepared {} in {:.1f} s", root.string(), seconds.count());

@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "data/manifest.hpp"
-#include "data/shard_format.hpp"
-#include "data/shard_reader.hpp"
+#include "data/shard/format.hpp"
+#include "data/shard/manifest.hpp"
+#include "data/shard/reader.hpp"
 #include "launch/command_line.hpp"
 #include "launch/error.hpp"
 #include "launch/exit_code.hpp"

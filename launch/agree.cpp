@@ -36,7 +36,7 @@ void on_rank_zero(const mpi::Communicator& communicator, const std::function<voi
 }
 
 void on_every_rank(const mpi::Communicator& communicator, const std::function<void()>& action) {
-  for (const auto& problem : communicator.gather_text(problem_of(action))) throw_if_problem(problem);
+  for (const auto& problem : communicator.all_gather_text(problem_of(action))) throw_if_problem(problem);
 }
 
 }  // namespace gyrus

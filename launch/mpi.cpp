@@ -105,16 +105,16 @@ void Communicator::all_reduce(void* values, std::size_t count, MPI_Datatype type
   });
 }
 
-void Communicator::gather_bytes(const void* own, void* all, std::size_t size) const {
+void Communicator::all_gather_bytes(const void* own, void* all, std::size_t size) const {
   const int bytes = static_cast<int>(size);
   run_collective("MPI_Iallgather", [&](MPI_Request* request) {
     return MPI_Iallgather(own, bytes, MPI_BYTE, all, bytes, MPI_BYTE, raw(), request);
   });
 }
 
-std::vector<std::string> Communicator::gather_text(std::string_view text) const {
+std::vector<std::string> Communicator::all_gather_text(std::string_view text) const {
   const int length = static_cast<int>(text.size());
-  const std::vector<int> lengths = gather(length);
+  const std::vector<int> lengths = all_gather(length);
   std::vector<int> offsets(lengths.size());
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
   std::string all(static_cast<std::size_t>(offsets.back() + lengths.back()), '\0');

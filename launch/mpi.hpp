@@ -89,20 +89,20 @@ class Communicator {
   }
   /// Every rank's value, in rank order.
   template <class T>
-  std::vector<T> gather(const T& value) const {
+  std::vector<T> all_gather(const T& value) const {
     static_assert(std::is_trivially_copyable_v<T>);
     std::vector<T> all(static_cast<std::size_t>(size_));
-    gather_bytes(&value, all.data(), sizeof(T));
+    all_gather_bytes(&value, all.data(), sizeof(T));
     return all;
   }
   /// Every rank's bytes, in rank order.
-  std::vector<std::string> gather_text(std::string_view text) const;
+  std::vector<std::string> all_gather_text(std::string_view text) const;
   std::string broadcast_text(std::string text, int root) const;
   void broadcast_bytes(void* bytes, std::size_t size, int root) const;
 
  private:
   explicit Communicator(MPI_Comm raw);
-  void gather_bytes(const void* own, void* all, std::size_t size) const;
+  void all_gather_bytes(const void* own, void* all, std::size_t size) const;
   void all_reduce(void* values, std::size_t count, MPI_Datatype type, MPI_Op operation) const;
 
   Handle<CommunicatorTraits> handle_;

@@ -52,7 +52,7 @@ FileDescriptor connect_to(const MeetingPoint& place) {
 }  // namespace
 
 PeerWatch::PeerWatch(const mpi::Communicator& communicator) : rank_(communicator.rank()) {
-  for (const auto& name : communicator.gather_text(fmt::format("({}, pid {})", host_name(), ::getpid())))
+  for (const auto& name : communicator.all_gather_text(fmt::format("({}, pid {})", host_name(), ::getpid())))
     names_.push_back(fmt::format("rank {} {}", names_.size(), name));
   if (communicator.size() == 1) return;
   connect_all(communicator);

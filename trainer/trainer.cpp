@@ -223,7 +223,7 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
 
 Trainer::StepReport Trainer::exchange(const StepReport& own) const {
   StepReport all = {};
-  for (const auto& report : communicator_.gather(own)) {
+  for (const auto& report : communicator_.all_gather(own)) {
     all.loss_sum += report.loss_sum;
     all.inputs += report.inputs;
     all.data_wait = std::max(all.data_wait, report.data_wait);
@@ -340,7 +340,7 @@ void Trainer::save_checkpoint(bool is_best) {
 }
 
 void Trainer::check_replicas() const {
-  const auto digests = communicator_.gather(weights_digest(named_state(*model_)));
+  const auto digests = communicator_.all_gather(weights_digest(named_state(*model_)));
   for (std::size_t rank = 1; rank < digests.size(); ++rank)
     if (digests[rank] != digests[0])
       throw AgreedError(ExitCode::communication,

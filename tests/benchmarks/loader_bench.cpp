@@ -6,9 +6,9 @@
 #include <chrono>
 #include <cstdio>
 
-#include "data/h5.hpp"
 #include "data/loader.hpp"
-#include "data/manifest.hpp"
+#include "data/shard/h5.hpp"
+#include "data/shard/manifest.hpp"
 #include "tests/data/prepared.hpp"
 
 namespace gyrus {

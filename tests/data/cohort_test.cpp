@@ -1,10 +1,10 @@
-#include "data/cohort.hpp"
+#include "data/source/cohort.hpp"
 
 #include <gmock/gmock.h>
 
 #include <cmath>
 
-#include "data/table.hpp"
+#include "data/source/table.hpp"
 #include "tests/data/support.hpp"
 
 namespace gyrus {

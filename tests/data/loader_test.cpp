@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "data/augment.hpp"
-#include "data/h5.hpp"
+#include "data/shard/h5.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 

@@ -1,4 +1,4 @@
-#include "data/nifti.hpp"
+#include "data/source/nifti.hpp"
 
 #include <gmock/gmock.h>
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/grid.hpp"
-#include "data/h5.hpp"
+#include "data/shard/h5.hpp"
+#include "data/source/grid.hpp"
 #include "tests/data/support.hpp"
 
 namespace gyrus::test {

@@ -1,4 +1,4 @@
-#include "data/phantom.hpp"
+#include "data/source/phantom.hpp"
 
 #include <gtest/gtest.h>
 

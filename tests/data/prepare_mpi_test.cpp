@@ -2,9 +2,9 @@
 
 #include <map>
 
-#include "data/cohort.hpp"
 #include "data/dataset.hpp"
 #include "data/prepare.hpp"
+#include "data/source/cohort.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
 #include "tests/data/support.hpp"

@@ -1,7 +1,7 @@
 #include <numeric>
 
-#include "data/nifti.hpp"
-#include "data/preprocess.hpp"
+#include "data/source/nifti.hpp"
+#include "data/source/preprocess.hpp"
 #include "tests/data/parity_case.hpp"
 
 namespace gyrus {

@@ -4,14 +4,14 @@
 
 #include <csignal>
 
-#include "data/cohort.hpp"
 #include "data/dataset.hpp"
-#include "data/h5.hpp"
-#include "data/manifest.hpp"
 #include "data/prepare.hpp"
-#include "data/shard_format.hpp"
-#include "data/shard_reader.hpp"
-#include "data/shard_writer.hpp"
+#include "data/shard/format.hpp"
+#include "data/shard/h5.hpp"
+#include "data/shard/manifest.hpp"
+#include "data/shard/reader.hpp"
+#include "data/shard/writer.hpp"
+#include "data/source/cohort.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 

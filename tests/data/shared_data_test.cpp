@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "data/cohort.hpp"
 #include "data/dataset.hpp"
+#include "data/source/cohort.hpp"
 #include "launch/config/config.hpp"
 #include "tests/data/prepared.hpp"
 

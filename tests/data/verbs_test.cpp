@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/dataset.hpp"
-#include "data/h5.hpp"
+#include "data/shard/h5.hpp"
 #include "data/shards_verb.hpp"
 #include "launch/config/config.hpp"
 #include "launch/files.hpp"

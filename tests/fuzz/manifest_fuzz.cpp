@@ -1,4 +1,4 @@
-#include "data/manifest.hpp"
+#include "data/shard/manifest.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace gyrus::fuzz {

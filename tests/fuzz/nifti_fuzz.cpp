@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "data/nifti.hpp"
+#include "data/source/nifti.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace gyrus::fuzz {

@@ -143,7 +143,7 @@ TEST(Communicator, GathersSumsAndBroadcasts) {
   EXPECT_EQ(world().sum<std::int64_t>(world().rank() + 1),
             static_cast<std::int64_t>(sum_of_ranks_plus_one()));
   EXPECT_EQ(world().max(world().rank() * 1.5), (world().size() - 1) * 1.5);
-  const auto texts = world().gather_text(std::string(static_cast<std::size_t>(world().rank()), 'x'));
+  const auto texts = world().all_gather_text(std::string(static_cast<std::size_t>(world().rank()), 'x'));
   for (int rank = 0; rank < world().size(); ++rank)
     EXPECT_EQ(texts[rank].size(), static_cast<std::size_t>(rank));
   EXPECT_EQ(world().broadcast_text(world().rank() == 0 ? "hello" : "", 0), "hello");

@@ -76,7 +76,7 @@ json row_of(const PatientScores& scores) {
 /// Rows of all ranks in the order of the patients' names; equal on all ranks.
 std::vector<json> gather_rows(const mpi::Communicator& world, const std::vector<json>& own) {
   std::vector<json> rows;
-  for (const auto& text : world.gather_text(json(own).dump()))
+  for (const auto& text : world.all_gather_text(json(own).dump()))
     for (const auto& row : json::parse(text)) rows.push_back(row);
   std::ranges::sort(rows, {}, [](const json& row) { return row.at("patient").get<std::string>(); });
   return rows;

@@ -20,7 +20,10 @@ std::string format_chart(const std::string& title, const std::vector<double>& po
                          const std::vector<double>& values, const std::string& x_label) {
   constexpr int columns = 60, rows = 10;
   if (values.empty()) return title + ": no values";
-  const double top = std::max(0.1, std::ceil(*std::ranges::max_element(values) * 10.0) / 10.0);
+  // Tenths around the values: a curve that rises shows that it does.
+  const auto [lowest, highest] = std::ranges::minmax_element(values);
+  const double bottom = std::floor(*lowest * 10.0) / 10.0;
+  const double top = std::max(bottom + 0.1, std::ceil(*highest * 10.0) / 10.0);
   const double last = std::max(positions.back(), 1e-9);
   std::vector<std::string> canvas(rows, std::string(columns, ' '));
   for (int column = 0; column < columns; ++column) {
@@ -36,13 +39,13 @@ std::string format_chart(const std::string& title, const std::vector<double>& po
     } else if (i == 0 && position < positions[0]) {
       continue;
     }
-    const int row = std::clamp(static_cast<int>(value / top * rows), 0, rows - 1);
+    const int row = std::clamp(static_cast<int>((value - bottom) / (top - bottom) * rows), 0, rows - 1);
     canvas[rows - 1 - row][column] = '*';
   }
   std::string text = title + "\n";
   for (int row = 0; row < rows; ++row)
-    text += fmt::format("  {:4.2f} |{}\n", top * (rows - row) / rows, canvas[row]);
-  text += fmt::format("  0.00 +{}\n        0{:>{}}", std::string(columns, '-'),
+    text += fmt::format("  {:4.2f} |{}\n", top - (top - bottom) * row / rows, canvas[row]);
+  text += fmt::format("  {:4.2f} +{}\n        0{:>{}}", bottom, std::string(columns, '-'),
                       fmt::format("{} {}", format_count(std::llround(last)), x_label), columns - 1);
   return text;
 }

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "data/grid.hpp"
+#include "data/source/grid.hpp"
 
 namespace gyrus {
 

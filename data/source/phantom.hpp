@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "data/grid.hpp"
 #include "data/options.hpp"
+#include "data/source/grid.hpp"
 
 namespace gyrus {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.hpp"
-#include "data/h5.hpp"
+#include "data/shard/h5.hpp"
+#include "data/volume.hpp"
 
 namespace gyrus {
 

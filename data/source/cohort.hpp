@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.hpp"
 #include "data/options.hpp"
+#include "data/volume.hpp"
 
 namespace gyrus {
 

@@ -1,4 +1,4 @@
-#include "data/manifest.hpp"
+#include "data/shard/manifest.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "data/shard_format.hpp"
+#include "data/shard/format.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 

@@ -1,4 +1,4 @@
-#include "data/table.hpp"
+#include "data/source/table.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,4 +1,4 @@
-#include "data/codec.hpp"
+#include "data/shard/codec.hpp"
 
 #include <libdeflate.h>
 

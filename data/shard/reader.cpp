@@ -1,4 +1,4 @@
-#include "data/shard_reader.hpp"
+#include "data/shard/reader.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,9 +9,9 @@
 #include <cstring>
 #include <mutex>
 
-#include "data/codec.hpp"
-#include "data/h5.hpp"
-#include "data/shard_format.hpp"
+#include "data/shard/codec.hpp"
+#include "data/shard/format.hpp"
+#include "data/shard/h5.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 

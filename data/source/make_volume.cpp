@@ -1,14 +1,14 @@
-// From a listed volume to slices: what `data/cohort.hpp` promises of make_volume.
+// From a listed volume to slices: what `data/source/cohort.hpp` promises of make_volume.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "data/cohort.hpp"
-#include "data/nifti.hpp"
-#include "data/phantom.hpp"
-#include "data/preprocess.hpp"
+#include "data/source/cohort.hpp"
+#include "data/source/nifti.hpp"
+#include "data/source/phantom.hpp"
+#include "data/source/preprocess.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {

@@ -1,4 +1,4 @@
-#include "data/cohort.hpp"
+#include "data/source/cohort.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "data/table.hpp"
+#include "data/source/table.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.hpp"
+#include "data/volume.hpp"
 
 namespace gyrus {
 

@@ -1,6 +1,6 @@
 // The generated cohort of data=phantom. Lengths are in box coordinates: x and y run over [-1, 1], z over
 // [-0.45, 0.45].
-#include "data/phantom.hpp"
+#include "data/source/phantom.hpp"
 
 #include <algorithm>
 #include <cmath>

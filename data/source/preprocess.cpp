@@ -1,4 +1,4 @@
-#include "data/preprocess.hpp"
+#include "data/source/preprocess.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "data/grid.hpp"
+#include "data/source/grid.hpp"
 
 namespace gyrus {
 

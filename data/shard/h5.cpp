@@ -1,4 +1,4 @@
-#include "data/h5.hpp"
+#include "data/shard/h5.hpp"
 
 #include <fmt/format.h>
 

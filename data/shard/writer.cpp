@@ -1,7 +1,7 @@
-#include "data/shard_writer.hpp"
+#include "data/shard/writer.hpp"
 
-#include "data/codec.hpp"
-#include "data/shard_format.hpp"
+#include "data/shard/codec.hpp"
+#include "data/shard/format.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 
