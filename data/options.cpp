@@ -76,7 +76,8 @@ void PhantomOptions::fields(Fields& fields) {
 }
 
 void SourceOptions::fields(Fields& fields) {
-  fields.field("folder", folder, "folder of the NIfTI files; the other paths are relative to it");
+  fields.field("folder", folder, "folder of the NIfTI files; the other paths are relative to it",
+               {.may_change_on_resume = true});
   fields.field("table", table, "CSV table with one row per volume; empty: `subjects` lists them");
   fields.field("subjects", subjects, "names of the subjects, instead of a table");
   fields.field("subject", subject,

@@ -167,7 +167,7 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
   return true;
 }
 
-int prepare_verb(const std::vector<std::string>& arguments) {
+int prepare_verb(const std::vector<std::string>& arguments, const CheckConfig& check) {
   CLI::App app("Makes the HDF5 shards of the configured data set; also under mpirun.", "gyrus prepare");
   ConfigArguments config_arguments;
   config_arguments.add_to(app);
@@ -175,8 +175,10 @@ int prepare_verb(const std::vector<std::string>& arguments) {
   mpi::Environment environment;
   const auto world = mpi::Communicator::world();
   log::configure(world.rank(), config_arguments.quiet);
+  const Config config = config_arguments.compose();
+  check(config);
   DataOptions options;
-  config_arguments.compose().bind("data", options);
+  config.bind("data", options);
   if (!prepare_dataset(options, world)) {
     log::info("{} is complete and was prepared with these options: nothing to do", options.root);
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "data/options.hpp"
+#include "launch/config/config.hpp"
 #include "launch/mpi.hpp"
 
 namespace gyrus {
@@ -14,7 +15,7 @@ namespace gyrus {
 /// @throws AgreedError on every rank when any rank fails, with the exit code of that failure
 bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world);
 
-/// `gyrus prepare [override ...]`
-int prepare_verb(const std::vector<std::string>& arguments);
+/// `gyrus prepare [override ...]`. @param check  throws when the whole configuration has a mistake
+int prepare_verb(const std::vector<std::string>& arguments, const CheckConfig& check);
 
 }  // namespace gyrus

@@ -10,7 +10,8 @@
 
 #include "launch/handle.hpp"
 
-/// The only place of raw MPI calls outside the gradient backend (trainer/distributed/mpi_backend.cpp).
+/// The place of raw MPI calls, beside the gradient backend (trainer/distributed/mpi_backend.cpp) and the end
+/// of a failed job (trainer/main.cpp).
 namespace gyrus::mpi {
 
 /// @throws CommError with MPI's own words when `result` is not MPI_SUCCESS. `what` names the operation.
@@ -82,10 +83,6 @@ class Communicator {
   T max(T value) const {
     all_reduce(&value, 1, datatype<T>(), MPI_MAX);
     return value;
-  }
-  template <class T>
-  void max_in_place(std::vector<T>& values) const {
-    all_reduce(values.data(), values.size(), datatype<T>(), MPI_MAX);
   }
   /// Every rank's value, in rank order.
   template <class T>

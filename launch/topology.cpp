@@ -28,6 +28,9 @@ Topology find_topology(const mpi::Communicator& communicator) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) topology.cores = CPU_COUNT(&allowed);
+  topology.ranks_on_these_cores = 0;
+  for (const auto& of_peer : node.all_gather(allowed))
+    if (CPU_EQUAL(&of_peer, &allowed)) ++topology.ranks_on_these_cores;
   topology.host = host_name();
   return topology;
 }

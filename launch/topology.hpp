@@ -14,7 +14,8 @@ struct Topology {
   int local_size = 1;
   int node = 0;  // nodes are numbered in the order of their lowest rank
   int num_nodes = 1;
-  int cores = 1;  // that this process may run on
+  int cores = 1;                 // that this process may run on
+  int ranks_on_these_cores = 1;  // of this node that may run on the very same ones, this rank included
   std::string host;
 };
 

@@ -11,4 +11,4 @@ gyrus=build/release/gyrus
 "$gyrus" prepare experiment=quickstart "$@"
 mpirun -np "${GYRUS_RANKS:-2}" "$gyrus" train experiment=quickstart "$@"
 run=$("$gyrus" config show experiment=quickstart "$@" | sed -n '/^run:/,/^[a-z]/s/^  dir: *//p')
-[ -e "$run/evaluation" ] || "$gyrus" eval checkpoint="$run" --baselines
+compgen -G "$run/evaluation/*/summary.json" >/dev/null || "$gyrus" eval checkpoint="$run" --baselines

@@ -13,7 +13,16 @@ if [ "$preset" = cuda ]; then
   kind=cuda
   command -v nvcc >/dev/null || export PATH=$PATH:/usr/local/cuda/bin
 fi
-[ -n "${Torch_DIR:-}${CMAKE_PREFIX_PATH:-}" ] || scripts/fetch_torch.sh $kind
+# A LibTorch that the user points to is used as it is; other things may stand in CMAKE_PREFIX_PATH too.
+has_own_torch() {
+  [ -z "${Torch_DIR:-}" ] || return 0
+  local prefix
+  for prefix in $(tr ':;' '  ' <<<"${CMAKE_PREFIX_PATH:-}"); do
+    [ ! -e "$prefix/share/cmake/Torch/TorchConfig.cmake" ] && [ ! -e "$prefix/Torch/TorchConfig.cmake" ] || return 0
+  done
+  return 1
+}
+has_own_torch || scripts/fetch_torch.sh $kind
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }

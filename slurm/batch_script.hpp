@@ -13,6 +13,7 @@ struct BatchJob {
   std::filesystem::path program;                // gyrus itself
   std::vector<std::filesystem::path> run_dirs;  // absolute; each holds its frozen config.yaml
   std::filesystem::path output_dir;             // where SLURM writes what the job prints
+  std::filesystem::path working_dir;            // what relative paths of the configuration start from
   bool is_array = false;
   std::int64_t max_parallel = 0;  // array tasks at once; 0: no limit
 };

@@ -45,6 +45,7 @@ int submit_verb(const std::vector<std::string>& arguments, const CheckConfig& ch
   job.program = this_program();
   job.run_dirs = {run_dir};
   job.output_dir = run_dir;
+  job.working_dir = fs::current_path();
   const std::string script = render_batch_script(job, options);
   if (dry_run) {
     fmt::print("{}", script);

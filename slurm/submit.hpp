@@ -1,17 +1,12 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "launch/config/config.hpp"
 
 namespace gyrus {
-
-/// Throws when a whole configuration cannot be what the program is started with, so that a verb knows before
-/// it starts anything.
-using CheckConfig = std::function<void(const Config&)>;
 
 /// `gyrus submit [--dry-run] [override ...]`: freezes the configuration into its run directory, writes
 /// job.sbatch there and submits it; prints the job's id. @throws ConfigError, DataError

@@ -100,6 +100,7 @@ void submit_array(SweepLedger& ledger, const fs::path& folder, const SubmitOptio
   BatchJob job;
   job.program = this_program();
   job.output_dir = folder;
+  job.working_dir = fs::current_path();
   job.is_array = true;
   job.max_parallel = max_parallel;
   for (const SweepTrial& trial : ledger.trials) {
@@ -152,7 +153,7 @@ int resume(const fs::path& folder) {
 }
 
 int collect(const fs::path& folder) {
-  const Table results = results_table(SweepLedger::read(folder));
+  const SweepTable results = results_table(SweepLedger::read(folder));
   write_file_atomically(folder / "results.csv", results.to_csv());
   write_file_atomically(folder / "results.md", results.to_markdown());
   fmt::print("{}", results.to_markdown());

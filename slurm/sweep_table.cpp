@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "launch/csv.hpp"
 #include "launch/files.hpp"
 
 namespace gyrus {
@@ -18,12 +19,6 @@ std::string escape(std::string text, const std::string& character, const std::st
     text.replace(at, character.size(), replacement);
   }
   return text;
-}
-
-/// RFC 4180: cells with commas, quotes or line ends stand in quotes.
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  return "\"" + escape(text, "\"", "\"\"") + "\"";
 }
 
 template <class Cell>
@@ -74,13 +69,13 @@ std::string metric_cell(const json& entry, const char* name) {
 
 }  // namespace
 
-std::string Table::to_csv() const {
+std::string SweepTable::to_csv() const {
   std::string text = join_cells(columns, ",", csv_cell) + "\n";
   for (const auto& row : rows) text += join_cells(row, ",", csv_cell) + "\n";
   return text;
 }
 
-std::string Table::to_markdown() const {
+std::string SweepTable::to_markdown() const {
   const auto cell = [](const std::string& text) { return escape(text, "|", "\\|"); };
   std::string text = "| " + join_cells(columns, " | ", cell) + " |\n|";
   for (std::size_t i = 0; i < columns.size(); ++i) text += "---|";
@@ -89,14 +84,14 @@ std::string Table::to_markdown() const {
   return text;
 }
 
-Table trials_table(const SweepLedger& ledger) {
-  Table table{trial_columns(ledger), {}};
+SweepTable trials_table(const SweepLedger& ledger) {
+  SweepTable table{trial_columns(ledger), {}};
   for (const SweepTrial& trial : ledger.trials) table.rows.push_back(trial_cells(trial));
   return table;
 }
 
-Table status_table(const SweepLedger& ledger) {
-  Table table = trials_table(ledger);
+SweepTable status_table(const SweepLedger& ledger) {
+  SweepTable table = trials_table(ledger);
   table.columns.insert(table.columns.end(), {"status", "run"});
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     table.rows[i].push_back(SweepLedger::status_of(ledger.trials[i]));
@@ -105,9 +100,9 @@ Table status_table(const SweepLedger& ledger) {
   return table;
 }
 
-Table results_table(const SweepLedger& ledger) {
+SweepTable results_table(const SweepLedger& ledger) {
   constexpr const char* metrics[] = {"step", "samples", "dice", "auprc", "auroc", "loss"};
-  Table table{trial_columns(ledger), {}};
+  SweepTable table{trial_columns(ledger), {}};
   table.columns.insert(table.columns.end(), {"status", "set"});
   table.columns.insert(table.columns.end(), std::begin(metrics), std::end(metrics));
   for (const SweepTrial& trial : ledger.trials) {

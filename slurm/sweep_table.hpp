@@ -7,7 +7,8 @@
 
 namespace gyrus {
 
-struct Table {
+/// What `gyrus sweep` prints and writes.
+struct SweepTable {
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
 
@@ -16,14 +17,14 @@ struct Table {
 };
 
 /// Trial numbers and what varies.
-Table trials_table(const SweepLedger& ledger);
+SweepTable trials_table(const SweepLedger& ledger);
 
 /// Trial numbers, what varies, and how far each trial is.
-Table status_table(const SweepLedger& ledger);
+SweepTable status_table(const SweepLedger& ledger);
 
 /// The last validation of every trial, one row per evaluated set: step, samples, dice, auprc, auroc, loss. A
 /// trial without validation has one row with empty cells. Reads metrics.jsonl of each run; of a step that was
 /// replayed the last line counts.
-Table results_table(const SweepLedger& ledger);
+SweepTable results_table(const SweepLedger& ledger);
 
 }  // namespace gyrus

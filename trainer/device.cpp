@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 #include <torch/torch.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "launch/agree.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {
@@ -28,12 +28,23 @@ torch::Device choose_device(const std::string& wanted, const Topology& topology)
   return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(topology.local_rank));
 }
 
+torch::Device agree_on_device(const mpi::Communicator& communicator, const std::string& wanted,
+                              const Topology& topology) {
+  torch::Device device = torch::kCPU;
+  on_every_rank(communicator, [&] { device = choose_device(wanted, topology); });
+  const int num_on_gpu = communicator.sum<std::int32_t>(device.is_cuda() ? 1 : 0);
+  if (num_on_gpu != 0 && num_on_gpu != communicator.size())
+    throw AgreedError(
+        ExitCode::configuration,
+        fmt::format("trainer.device=auto: {} of {} ranks see a GPU; start on nodes that are alike, "
+                    "or set trainer.device=cpu",
+                    num_on_gpu, communicator.size()));
+  return device;
+}
+
 void set_compute_threads(const Topology& topology) {
   if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
-  // A process that is bound to some cores owns them; one that may run anywhere shares the node with its
-  // neighbours.
-  const bool bound = topology.cores < static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  torch::set_num_threads(std::max(1, bound ? topology.cores : topology.cores / topology.local_size));
+  torch::set_num_threads(std::max(1, topology.cores / topology.ranks_on_these_cores));
 }
 
 }  // namespace gyrus

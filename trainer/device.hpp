@@ -13,6 +13,10 @@ namespace gyrus {
 /// @throws ConfigError when a GPU is asked for and this program sees none, or fewer than ranks
 torch::Device choose_device(const std::string& wanted, const Topology& topology);
 
+/// The same, chosen on every rank: all train on GPUs, or none does. Collective. @throws AgreedError
+torch::Device agree_on_device(const mpi::Communicator& communicator, const std::string& wanted,
+                              const Topology& topology);
+
 /// Sets LibTorch's threads: one per core of this rank's share of the node, unless OMP_NUM_THREADS says
 /// otherwise. Two threads that share a busy core are several times slower than one.
 void set_compute_threads(const Topology& topology);

@@ -32,14 +32,15 @@ int version_verb(const Words&) {
 
 const std::array verbs = {
     Verb{"train", "train a model; resumes by itself", train_verb},
-    Verb{"prepare", "make HDF5 shards from NIfTI volumes, or the generated phantom", prepare_verb},
+    Verb{"prepare", "make HDF5 shards from NIfTI volumes, or the generated phantom",
+         [](const Words& words) { return prepare_verb(words, bind_program_options); }},
     Verb{"shards", "ls | verify | stat: look at prepared shards", shards_verb},
     Verb{"eval", "evaluate a checkpoint on labelled sets", eval_verb},
     Verb{"checkpoint", "ls | verify: look at checkpoints", checkpoint_verb},
     Verb{"config", "show | explain | options",
          [](const Words& words) { return config_verb(words, visit_all_options); }},
     Verb{"submit", "submit a SLURM job that trains, stops in time and resumes",
-         [](const Words& words) { return submit_verb(words, bind_program_options); }},
+         [](const Words& words) { return submit_verb(words, check_submission); }},
     Verb{"sweep", "one run per combination of values",
          [](const Words& words) { return sweep_verb(words, bind_program_options); }},
     Verb{"version", "print the version", version_verb},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "launch/error.hpp"
+#include "trainer/plan.hpp"
 
 namespace gyrus {
 
@@ -85,12 +86,13 @@ void Options::validate() const {
                       "needs; crop or pad to "
                       "a multiple",
                       data.image_size[axis], std::int64_t{1} << halvings, halvings + 1));
-  if (trainer.max_samples < trainer.global_batch)
-    throw FatalStateError(
-        fmt::format("trainer.max_samples = {} is less than one step of trainer.global_batch = {}: nothing "
-                    "would be trained; "
-                    "raise max_samples",
-                    trainer.max_samples, trainer.global_batch));
+  Plan(trainer.max_samples, trainer.global_batch, 1);  // throws when nothing would be trained
+  if (noise.level.empty())
+    throw ConfigError("noise.level is empty; give one timestep or a list, as in noise.level=[249,499]");
+  if (evaluation.median_size % 2 == 0)
+    throw ConfigError(fmt::format("evaluation.median_size is {}; the edge of a median filter is odd",
+                                  evaluation.median_size));
+  if (evaluation.test_sets.empty()) throw ConfigError("evaluation.test_sets is empty; name at least one set");
   if (evaluation.threshold_sets.size() != evaluation.test_sets.size())
     throw ConfigError(
         fmt::format("evaluation.threshold_sets has {} names, evaluation.test_sets {}; they are pairs",

@@ -12,11 +12,10 @@ Plan::Plan(std::int64_t max_samples, std::int64_t global_batch, int world_size)
       dropped_samples_(max_samples % global_batch),
       world_size_(world_size) {
   if (num_steps_ == 0)
-    throw FatalStateError(
-        fmt::format("trainer.max_samples = {} is less than one step of trainer.global_batch = {}: nothing "
-                    "would be trained; "
-                    "raise max_samples or lower global_batch",
-                    max_samples, global_batch));
+    throw FatalStateError(fmt::format(
+        "trainer.max_samples = {} is less than one step of trainer.global_batch = {}: nothing would "
+        "be trained; raise max_samples or lower global_batch",
+        max_samples, global_batch));
   if (world_size > global_batch)
     throw FatalStateError(
         fmt::format("{} ranks share trainer.global_batch = {} samples: some would have none; start at most "

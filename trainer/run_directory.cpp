@@ -39,7 +39,11 @@ RunDirectory::RunDirectory(std::filesystem::path folder) : folder_(std::move(fol
   if (!lock_)
     throw DataError(
         fmt::format("cannot write in the run folder {}: {}", folder_.string(), std::strerror(errno)));
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+  const bool locked = ::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0;
+  if (!locked && errno != EWOULDBLOCK)
+    throw DataError(fmt::format("cannot lock {}: {}; put run.dir on a file system with locks (flock)",
+                                lock_file.string(), std::strerror(errno)));
+  if (!locked) {
     const std::string owner = read_file(lock_file);
     throw ConfigError(
         fmt::format("run.dir {} is in use by {}; wait for that job, or choose another run.name or run.dir",

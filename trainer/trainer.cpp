@@ -52,7 +52,7 @@ Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, 
       communicator_(communicator),
       topology_(topology),
       run_(run),
-      device_(choose_device(options.trainer.device, topology)),
+      device_(agree_on_device(communicator, options.trainer.device, topology)),
       plan_(options.trainer.max_samples, options.trainer.global_batch, communicator.size()),
       schedule_(num_timesteps),
       store_(std::filesystem::path(options.run.dir) / "checkpoints") {
@@ -95,8 +95,10 @@ void Trainer::build_model() {
 
 void Trainer::resume() {
   std::string chosen;
-  on_rank_zero(communicator_,
-               [&] { chosen = choose_checkpoint(store_, options_.checkpoint.resume).string(); });
+  on_rank_zero(communicator_, [&] {
+    store_.remove_unfinished();
+    chosen = choose_checkpoint(store_, options_.checkpoint.resume).string();
+  });
   chosen = communicator_.broadcast_text(chosen, 0);
   if (chosen.empty()) {
     event("start", "at step 0");
@@ -109,8 +111,11 @@ void Trainer::resume() {
     if (average_) load_tensors(*average_, state.average, chosen);
     load_optimizer(*optimizer_, *model_, state.optimizer, chosen);
     optimizer_->set_num_steps(state.optimizer_steps);
-    step_ = saved_step_ = state.step;
+    step_ = state.step;
+    saved_step_ = store_.has(step_) ? step_ : -1;  // it may be the checkpoint of another run
     last_metrics_ = best_metrics_ = state.metrics;
+    const bool is_last = step_ == plan_.num_steps();
+    validation_due_ = state.metrics.empty() && (is_last || validates_after(step_));
     if (const auto best = store_.best()) best_metrics_ = inspect_checkpoint(*best, false).metrics;
   });
   log::info("resumed from {} (step {}, {} samples)", chosen, step_, format_count(plan_.samples_after(step_)));
@@ -121,20 +126,35 @@ void Trainer::resume() {
 // the loop
 
 ExitCode Trainer::run() {
-  if (step_ >= plan_.num_steps()) {
+  if (step_ >= plan_.num_steps())
     log::info("this run is complete: {} steps, {} samples, in {}", step_,
               format_count(plan_.samples_after(step_)), options_.run.dir);
-    if (is_first()) display_.end(store_.best());
-    return ExitCode::finished;
+  else
+    train();
+  if (saved_step_ != step_) save_checkpoint(false);
+  if (step_ < plan_.num_steps()) {
+    event("stop", fmt::format("signal {}", stop_requested_));
+    write_state("stopped");
+    log::info("stopped by signal {} at step {} of {}; a checkpoint is saved, start again to go on",
+              stop_requested_, step_, plan_.num_steps());
+    return ExitCode::stopped_early;
   }
-  display_.start(*model_, *dataset_, topology_, device_, run_ != nullptr ? run_->attempt() : 1);
-  if (is_first())
-    run_->write_state("running", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
-  const std::int64_t threads = loader_threads(options_.data);
+  if (validation_due_) {
+    validate();
+    event("finish", "");
+  }
+  write_state("finished");
+  if (is_first()) display_.end(store_.best());
+  return ExitCode::finished;
+}
+
+void Trainer::train() {
+  write_state("running");
   Loader loader(dataset_, "train",
                 SampleOrder(*dataset_, "train", options_.data.slice_policy, options_.data.min_brain_fraction,
                             options_.seed),
-                options_.data.augment, options_.seed, threads, options_.data.prefetch_batches);
+                options_.data.augment, options_.seed, loader_threads(options_.data),
+                options_.data.prefetch_batches);
   const auto part = plan_.part(communicator_.rank());
   loader.start(static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),
                [this, part](std::uint64_t step) {
@@ -142,36 +162,26 @@ ExitCode Trainer::run() {
                  return std::pair{first + static_cast<std::uint64_t>(part.first),
                                   first + static_cast<std::uint64_t>(part.second)};
                });
-  started_at_ = last_saved_at_ = now_seconds();
+  last_saved_at_ = now_seconds();
   model_->train();
-
+  // The second step shows the pace: the first one also warms caches up.
+  const std::int64_t step_with_pace = std::min(step_ + 2, plan_.num_steps());
   while (step_ < plan_.num_steps() && stop_requested_ == 0) {
+    if (validation_due_) validate();
     const double before = loader.seconds_waited();
     const Batch batch = loader.next();
     take_step(batch, loader.seconds_waited() - before);
-    const std::int64_t done = step_ - 1;
-    if (plan_.crosses(done, options_.validation.every_samples) && step_ < plan_.num_steps()) validate();
-    if (plan_.crosses(done, options_.trainer.check_replicas_every_samples)) check_replicas();
-    const bool by_samples = plan_.crosses(done, options_.checkpoint.every_samples);
-    if ((by_samples || checkpoint_due_) && saved_step_ != step_) save_checkpoint(false);
+    if (step_ == step_with_pace) show_start();
+    validation_due_ = step_ == plan_.num_steps() || validates_after(step_);
+    if (plan_.crosses(step_ - 1, options_.trainer.check_replicas_every_samples)) check_replicas();
+    if (checkpoint_due_ || plan_.crosses(step_ - 1, options_.checkpoint.every_samples))
+      save_checkpoint(false);
   }
+}
 
-  if (step_ < plan_.num_steps()) {
-    if (saved_step_ != step_) save_checkpoint(false);
-    event("stop", fmt::format("signal {}", stop_requested_));
-    if (is_first())
-      run_->write_state("stopped", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
-    log::info("stopped by signal {} at step {} of {}; a checkpoint is saved, start again to go on",
-              stop_requested_, step_, plan_.num_steps());
-    return ExitCode::stopped_early;
-  }
-  validate();
-  if (saved_step_ != step_) save_checkpoint(false);
-  event("finish", "");
-  if (is_first())
-    run_->write_state("finished", communicator_.size(), step_, plan_.samples_after(step_), options_digest());
-  if (is_first()) display_.end(store_.best());
-  return ExitCode::finished;
+void Trainer::show_start() const {
+  const double seconds_left = static_cast<double>(plan_.samples_after(plan_.num_steps() - step_)) / rate_;
+  display_.start(*model_, *dataset_, topology_, device_, run_ != nullptr ? run_->attempt() : 1, seconds_left);
 }
 
 void Trainer::take_step(const Batch& batch, double data_seconds) {
@@ -193,8 +203,8 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
   ++step_;
   const double end = now_seconds();
   const double step_seconds = end - start + data_seconds;
-  rate_ = rate_ == 0.0 ? plan_.global_batch() / step_seconds
-                       : 0.9 * rate_ + 0.1 * plan_.global_batch() / step_seconds;
+  const double rate = plan_.global_batch() / step_seconds;
+  rate_ = num_steps_here_++ < 2 ? rate : 0.9 * rate_ + 0.1 * rate;
   total_data_wait_ += all.data_wait;
   total_step_seconds_ += step_seconds;
   if (is_first() && (step_ % options_.trainer.log_every_steps == 0 || step_ == plan_.num_steps())) {
@@ -238,6 +248,7 @@ void Trainer::update_weights(double loss, double norm, double lr) {
     const double clip = options_.trainer.clip_norm;
     if (clip > 0.0 && norm > clip) scale_gradients(parameters_, clip / norm);
     optimizer_->step(lr);
+    training_step_->update_statistics();
     update_average();
     skipped_in_a_row_ = 0;
     return;
@@ -307,10 +318,13 @@ void Trainer::validate() {
       " ({} patients, {})",
       format_count(plan_.samples_after(step_)), scores.best.dice, scores.best.threshold, scores.auprc,
       scores.auroc, scores.l1, scores.loss, scores.patients, format_duration(scores.seconds));
-  if (improves(options_.checkpoint.metric, last_metrics_, best_metrics_)) {
-    best_metrics_ = last_metrics_;
+  validation_due_ = false;
+  const bool is_best = improves(options_.checkpoint.metric, last_metrics_, best_metrics_);
+  if (is_best) best_metrics_ = last_metrics_;
+  if (saved_step_ == step_)
+    on_rank_zero(communicator_, [&] { store_.add_metrics(step_, last_metrics_, is_best); });
+  else if (is_best)
     save_checkpoint(true);
-  }
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -362,6 +376,15 @@ std::string Trainer::options_digest() const {
   std::uint64_t digest = 0;
   for (const auto& [name, value] : fixed_options()) digest = digest64(name + "=" + value, digest);
   return to_hex(digest);
+}
+
+bool Trainer::validates_after(std::int64_t steps) const {
+  return steps > 0 && plan_.crosses(steps - 1, options_.validation.every_samples);
+}
+
+void Trainer::write_state(const std::string& status) const {
+  if (is_first())
+    run_->write_state(status, communicator_.size(), step_, plan_.samples_after(step_), options_digest());
 }
 
 void Trainer::event(const std::string& what, const std::string& detail) const {

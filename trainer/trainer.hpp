@@ -51,6 +51,8 @@ class Trainer {
 
   void build_model();
   void resume();
+  void train();
+  void show_start() const;
   void take_step(const Batch& batch, double data_seconds);
   StepReport exchange(const StepReport& own) const;
   void update_weights(double loss, double norm, double lr);
@@ -58,6 +60,8 @@ class Trainer {
   void save_checkpoint(bool is_best);
   void check_replicas() const;
   void update_average();
+  bool validates_after(std::int64_t steps) const;
+  void write_state(const std::string& status) const;
   void event(const std::string& what, const std::string& detail) const;
   TrainState current_state() const;
   DiffusionModel& evaluated_model() const { return average_ ? *average_ : *model_; }
@@ -88,13 +92,14 @@ class Trainer {
   std::int64_t step_ = 0;         // steps done
   std::int64_t saved_step_ = -1;  // step of the newest checkpoint
   std::int64_t validated_step_ = -1;
+  bool validation_due_ = false;      // of the weights after step_
+  std::int64_t num_steps_here_ = 0;  // in this process
   std::int64_t skipped_in_a_row_ = 0;
   std::int64_t stop_requested_ = 0;  // agreed signal number
   bool checkpoint_due_ = false;      // agreed
   std::map<std::string, double> last_metrics_;
   std::map<std::string, double> best_metrics_;
-  double started_at_ = 0.0, last_saved_at_ = 0.0, rate_ = 0.0, total_data_wait_ = 0.0,
-         total_step_seconds_ = 0.0;
+  double last_saved_at_ = 0.0, rate_ = 0.0, total_data_wait_ = 0.0, total_step_seconds_ = 0.0;
 };
 
 }  // namespace gyrus

@@ -152,9 +152,15 @@ StepOutcome TrainingStep::run(const Batch& batch) {
   start = Clock::now();
   if (condition.defined()) condition.backward(condition_leaf.grad());
   outcome.exposed_sync_seconds = sync_.exposed_seconds();
-  outcome.backward_seconds += std::max(0.0, seconds_since(start) - outcome.exposed_sync_seconds);
-  if (condition.defined()) update_running_statistics(model_, model_.encoder().sample_groups(), count);
+  // Without an encoder it was the UNet's last backward pass, above, that waited for the sums.
+  outcome.backward_seconds += seconds_since(start) - outcome.exposed_sync_seconds;
   return outcome;
+}
+
+void TrainingStep::update_statistics() {
+  if (!model_.is_conditioned()) return;
+  const auto [first, last] = plan_.part(rank_);
+  update_running_statistics(model_, model_.encoder().sample_groups(), last - first);
 }
 
 }  // namespace gyrus

@@ -37,6 +37,10 @@ class TrainingStep {
   /// Collective. @param batch  this rank's part of the step's global batch
   StepOutcome run(const Batch& batch);
 
+  /// Moves the encoder's running statistics by those of the last step; not called for a step whose update is
+  /// left out. Collective.
+  void update_statistics();
+
  private:
   struct Inputs {
     torch::Tensor slices, mask, timestep, noise;

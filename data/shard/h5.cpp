@@ -279,7 +279,7 @@ std::vector<ChunkPlace> File::slice_chunks(const std::string& dataset) const {
   if (!opened) fail("has no dataset " + dataset);
   hsize_t count = 0;
   const Space space(H5Dget_space(opened.get()));
-  H5Dget_num_chunks(opened.get(), space.get(), &count);
+  if (H5Dget_num_chunks(opened.get(), space.get(), &count) < 0) fail("cannot count the chunks of " + dataset);
   std::vector<ChunkPlace> places(count);
   for (hsize_t i = 0; i < count; ++i) {
     hsize_t position[3] = {0, 0, 0}, bytes = 0;
@@ -299,7 +299,7 @@ std::vector<std::byte> File::image() const {
   const ssize_t size = H5Fget_file_image(id_.get(), nullptr, 0);
   if (size < 0) fail("cannot be turned into bytes");
   std::vector<std::byte> bytes(static_cast<std::size_t>(size));
-  H5Fget_file_image(id_.get(), bytes.data(), bytes.size());
+  if (H5Fget_file_image(id_.get(), bytes.data(), bytes.size()) != size) fail("cannot be turned into bytes");
   return bytes;
 }
 

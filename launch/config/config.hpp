@@ -61,6 +61,10 @@ class Config {
   std::shared_ptr<const ConfigNode> root_;
 };
 
+/// Throws when a whole configuration cannot be what the program is started with, so that a verb that knows a
+/// part of it notices before it starts anything.
+using CheckConfig = std::function<void(const Config&)>;
+
 /// The overrides as a YAML list, as they were typed: the content of a run's overrides.yaml.
 std::string overrides_to_yaml(const std::vector<std::string>& overrides);
 /// What overrides_to_yaml wrote. @throws ConfigError, DataError

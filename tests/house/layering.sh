@@ -13,3 +13,7 @@ bad=$(
   grep -rln '#include <torch/torch.h>' --include=*.hpp trainer launch data slurm
 )
 [ -z "$bad" ] || { echo "against the direction of dependence:"; echo "$bad"; exit 1; }
+
+# Folders share one namespace: two types of one name would be merged by the linker.
+twice=$(grep -rhoE '^(class|struct|enum class) [A-Za-z]+[^;]*\{' --include=*.hpp launch data slurm trainer | awk '{ print $1 == "enum" ? $3 : $2 }' | sort | uniq -d)
+[ -z "$twice" ] || { echo "defined in two headers: $twice"; exit 1; }

@@ -60,8 +60,21 @@ expect 3 "not a gyrus checkpoint" "$gyrus" eval checkpoint="$work/empty"
 
 echo "--- a configuration that changed"
 train 1 changed || fail "training"
-expect 2 "model.base_width: 16 in the checkpoint, 32 now" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/changed" model.base_width=32
+cat runs/changed/config.yaml runs/changed/overrides.yaml runs/changed/state.json >before.txt
+expect 2 "model.base_width: 16 before, 32 now" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/changed" model.base_width=32
 expect 2 "checkpoint.resume=never" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/changed" checkpoint.resume=never
+
+expect 2 "holds a run with another configuration" "$gyrus" submit "${tiny[@]}" run.dir="$work/runs/changed" model.base_width=32
+cat runs/changed/config.yaml runs/changed/overrides.yaml runs/changed/state.json | diff before.txt - || fail "a refused start changed the run"
+
+echo "--- options that do not fit together"
+expect 2 "noise.level is empty" run noise.level=[]
+expect 2 "evaluation.median_size" run evaluation.median_size=4
+expect 2 "model.base_width is 17" run model.base_width=17
+expect 2 "model.multipliers holds 0" run model.multipliers=[1,0]
+expect 2 "model.head_width" run model.base_width=200 model.norm_groups=8 model.head_width=64
+expect 2 "is not an option" "$gyrus" prepare "${tiny[@]}" trainer.lrr=1
+expect 3 "has no lesions" "$gyrus" eval checkpoint=runs/changed evaluation.threshold_sets=[train]
 
 echo "--- not a number"
 expect 93 "are not finite" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/nan" trainer.optimizer.lr=1e30 trainer.optimizer.schedule=constant

@@ -14,4 +14,12 @@ ls "$tables"/test-*.png >/dev/null || fail "no pictures"
 "$gyrus" eval checkpoint=runs/run --baselines >table.txt 2>eval.log || { cat eval.log; fail "eval --baselines"; }
 cat table.txt
 grep -q mean_difference table.txt || fail "no baselines"
-"$gyrus" eval checkpoint=runs/run noise.level=499 >other.txt 2>&1 || fail "eval with another level"
+"$gyrus" eval checkpoint=runs/run noise.level=499 --json >other.json 2>eval.log || { cat eval.log; fail "eval with another level"; }
+! diff -q one.json other.json >/dev/null || fail "another level gives the same summary"
+"$gyrus" eval checkpoint=runs/run noise=gaussian --json >gaussian.json 2>eval.log || { cat eval.log; fail "eval with a group"; }
+! diff -q one.json gaussian.json >/dev/null || fail "another noise gives the same summary"
+
+echo "--- what the run was trained with counts, not what configs/ says today"
+sed -i 's/^seed: .*/seed: 77/' runs/run/config.yaml
+"$gyrus" eval checkpoint=runs/run --json >seed.json 2>eval.log || { cat eval.log; fail "eval with the run's configuration"; }
+! diff -q one.json seed.json >/dev/null || fail "the run's config.yaml is not read"

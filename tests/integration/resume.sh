@@ -30,6 +30,23 @@ for victim in 1 2; do
   [ "$(weights_digest $run)" = "$wanted" ] || fail "weights differ after the death of a rank"
 done
 
+echo "--- a rank that is silent, not dead"
+train 2 silent "${long[@]}" trainer.max_samples=80000 &
+job=$!
+wait_for_step silent 5
+silent=$(ranks_of silent | sed -n 2p)
+kill -STOP "$silent"
+code=0
+wait $job || code=$?
+kill -9 "$silent" 2>/dev/null || true
+[ $code != 0 ] || fail "a job with a silent rank ended with 0"
+grep -q "pid $silent) has been silent" silent.log || { cat silent.log; fail "the message does not name the silent rank"; }
+
+echo "--- from a checkpoint of another run"
+train 2 branch "${long[@]}" checkpoint.resume="$work/runs/undisturbed/checkpoints/$(cat runs/undisturbed/checkpoints/latest)" ||
+  { cat branch.log; fail "starting from a checkpoint"; }
+[ "$(weights_digest branch)" = "$wanted" ] || fail "weights differ from the checkpoint's"
+
 echo "--- on another number of ranks"
 train_until 17 2 other "${long[@]}"
 train 3 other "${long[@]}" || { cat other.log; fail "resuming on 3 ranks"; }

@@ -24,6 +24,7 @@ BatchJob one_run() {
   job.program = "/opt/gyrus";
   job.run_dirs = {"/runs/first run"};
   job.output_dir = "/runs/first run";
+  job.working_dir = "/home/someone";
   return job;
 }
 

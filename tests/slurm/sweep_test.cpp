@@ -274,7 +274,7 @@ TEST_F(Verbs, ReplayedStepsCountOnceAndHalfALineIsIgnored) {
       << R"({"kind":"validation","step":20,"dice":0.3,"set":"val"})"
       << "\n"  // replayed after a resume
       << R"({"kind":"validation","step":30,"di)";
-  const Table table = results_table(ledger);
+  const SweepTable table = results_table(ledger);
   ASSERT_EQ(table.rows.size(), 1u);
   EXPECT_EQ(table.rows[0], (Strings{"0", "waiting", "val", "20", "", "0.3", "", "", ""}));
 }

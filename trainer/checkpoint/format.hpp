@@ -15,6 +15,7 @@ inline constexpr const char* optimizer_file =
     "optimizer.safetensors";                          // names: first.<parameter>, second.<parameter>
 inline constexpr const char* latest_file = "latest";  // holds the folder name of the newest checkpoint
 inline constexpr const char* best_file = "best";
+inline constexpr const char* unfinished_mark = ".tmp";              // in names of what is being written
 inline constexpr const char* folder_prefix = "step-";               // + step with 9 digits
 inline constexpr std::uint64_t largest_header_bytes = 100'000'000;  // of a safetensors file
 

@@ -32,12 +32,12 @@ std::filesystem::path newest_valid(const std::vector<CheckpointInfo>& all) {
 }  // namespace
 
 std::filesystem::path choose_checkpoint(const CheckpointStore& store, const std::string& wanted) {
-  if (wanted != "auto" && wanted != "never") {
+  const auto all = store.list(/*deep=*/false);
+  if (all.empty() && (wanted == "auto" || wanted == "never")) return {};
+  if (all.empty()) {
     read_checkpoint(wanted);  // every byte is compared with its digest
     return wanted;
   }
-  const auto all = store.list(/*deep=*/false);
-  if (all.empty()) return {};
   const std::string folder = all.front().folder.parent_path().string();
   if (wanted == "never")
     throw ConfigError(
@@ -53,16 +53,22 @@ std::filesystem::path choose_checkpoint(const CheckpointStore& store, const std:
   return chosen;
 }
 
+std::string list_changes(const std::map<std::string, std::string>& then,
+                         const std::map<std::string, std::string>& now) {
+  std::string changes;
+  for (const auto& [name, value] : now) {
+    const auto before = then.find(name);
+    if (before == then.end())
+      changes += fmt::format("\n  {}: not set before, {} now", name, value);
+    else if (before->second != value)
+      changes += fmt::format("\n  {}: {} before, {} now", name, before->second, value);
+  }
+  return changes;
+}
+
 void check_same_run(const TrainState& state, const std::string& where,
                     const std::map<std::string, std::string>& fixed_options, const Dataset& dataset) {
-  std::string changes;
-  for (const auto& [name, value] : fixed_options) {
-    const auto then = state.fixed_options.find(name);
-    if (then == state.fixed_options.end())
-      changes += fmt::format("\n  {}: not known to the checkpoint, {} now", name, value);
-    else if (then->second != value)
-      changes += fmt::format("\n  {}: {} in the checkpoint, {} now", name, then->second, value);
-  }
+  const std::string changes = list_changes(state.fixed_options, fixed_options);
   if (!changes.empty())
     throw ConfigError(
         fmt::format("the configuration changed since {} in options that a resumed run must keep:{}\nChange "

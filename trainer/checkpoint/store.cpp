@@ -63,6 +63,14 @@ json read_manifest(const fs::path& folder) {
   }
 }
 
+void write_manifest(const fs::path& folder, const json& manifest) {
+  const json outer = {{"format", format::name},
+                      {"version", format::version},
+                      {"digest", to_hex(digest64(manifest.dump()))},
+                      {"manifest", manifest}};
+  write_file_atomically(folder / format::manifest_file, outer.dump(1));
+}
+
 NamedTensors read_listed(const fs::path& folder, const json& manifest, const char* name) {
   for (const auto& file : manifest.at("files"))
     if (file.at("name") == name) return read_safetensors(folder / name, records_from_json(file));
@@ -88,7 +96,7 @@ CheckpointStore::CheckpointStore(fs::path folder) : folder_(std::move(folder)) {
 fs::path CheckpointStore::save(const TrainState& state, bool is_best, std::int64_t keep_last) const {
   gyrus::create_directories(folder_);
   const fs::path target = folder_ / folder_name(state.step);
-  const fs::path temporary = target.string() + fmt::format(".tmp{}", ::getpid());
+  const fs::path temporary = target.string() + fmt::format("{}{}", format::unfinished_mark, ::getpid());
   try {
     gyrus::create_directories(temporary);
     json files = json::array();
@@ -107,11 +115,7 @@ fs::path CheckpointStore::save(const TrainState& state, bool is_best, std::int64
                            {"fixed_options", state.fixed_options},
                            {"metrics", state.metrics},
                            {"files", files}};
-    const json outer = {{"format", format::name},
-                        {"version", format::version},
-                        {"digest", to_hex(digest64(manifest.dump()))},
-                        {"manifest", manifest}};
-    write_file_atomically(temporary / format::manifest_file, outer.dump(1));
+    write_manifest(temporary, manifest);
     if (fs::exists(target))
       fs::remove_all(target);  // a damaged one of the same step that the run went back behind
     fs::rename(temporary, target);
@@ -127,8 +131,34 @@ fs::path CheckpointStore::save(const TrainState& state, bool is_best, std::int64
   }
   write_file_atomically(folder_ / format::latest_file, target.filename().string() + "\n");
   if (is_best) write_file_atomically(folder_ / format::best_file, target.filename().string() + "\n");
-  prune(keep_last);
+  prune(keep_last, target);
   return target;
+}
+
+bool CheckpointStore::has(std::int64_t step) const {
+  return fs::exists(folder_ / folder_name(step));
+}
+
+void CheckpointStore::add_metrics(std::int64_t step, const std::map<std::string, double>& metrics,
+                                  bool is_best) const {
+  const fs::path target = folder_ / folder_name(step);
+  json manifest = read_manifest(target);
+  manifest["metrics"] = metrics;
+  write_manifest(target, manifest);
+  if (is_best) write_file_atomically(folder_ / format::best_file, target.filename().string() + "\n");
+}
+
+void CheckpointStore::remove_unfinished() const {
+  if (!fs::exists(folder_)) return;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(folder_))
+    if (entry.path().filename().string().find(format::unfinished_mark) != std::string::npos)
+      unfinished.push_back(entry.path());
+  for (const auto& path : unfinished) {
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error) log::warning("cannot remove the unfinished {}: {}", path.string(), error.message());
+  }
 }
 
 std::optional<fs::path> CheckpointStore::best() const {
@@ -139,19 +169,21 @@ std::optional<fs::path> CheckpointStore::best() const {
   return folder_ / name;
 }
 
-void CheckpointStore::prune(std::int64_t keep_last) const {
+void CheckpointStore::prune(std::int64_t keep_last, const fs::path& just_written) const {
   const auto kept_best = best();
-  auto all = list(false);
-  // Damaged ones do not count as kept: the last good one must survive them.
-  std::int64_t good = std::ranges::count_if(all, [](const auto& info) { return info.valid; });
-  for (const auto& info : all) {
-    if (good <= keep_last) break;
-    if (!info.valid) continue;
-    --good;
-    if (kept_best && *kept_best == info.folder) continue;
+  std::vector<fs::path> removable;
+  std::int64_t kept = 1;  // the one just written
+  for (const auto& info : list(false)) {
+    // Damaged ones do not count as kept: the last good one must survive them.
+    if (!info.valid || info.folder == just_written || (kept_best && *kept_best == info.folder)) continue;
+    removable.push_back(info.folder);
+    ++kept;
+  }
+  for (const auto& folder : removable) {
+    if (kept-- <= keep_last) break;
     std::error_code error;
-    fs::remove_all(info.folder, error);
-    if (error) log::warning("cannot remove the old checkpoint {}: {}", info.folder.string(), error.message());
+    fs::remove_all(folder, error);
+    if (error) log::warning("cannot remove the old checkpoint {}: {}", folder.string(), error.message());
   }
 }
 
@@ -160,7 +192,8 @@ std::vector<CheckpointInfo> CheckpointStore::list(bool deep) const {
   if (!fs::exists(folder_)) return all;
   for (const auto& entry : fs::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
-    const bool finished = name.starts_with(format::folder_prefix) && name.find(".tmp") == std::string::npos;
+    const bool finished =
+        name.starts_with(format::folder_prefix) && name.find(format::unfinished_mark) == std::string::npos;
     if (entry.is_directory() && finished) all.push_back(inspect_checkpoint(entry.path(), deep));
   }
   std::ranges::sort(all, {}, [](const auto& info) { return info.folder.filename().string(); });

@@ -39,10 +39,19 @@ class CheckpointStore {
  public:
   explicit CheckpointStore(std::filesystem::path folder);
 
-  /// Writes under a temporary name, flushes, writes the manifest last, renames, then removes older
-  /// checkpoints beyond `keep_last` (never the best one). @param is_best  also point `best` at it
+  /// Writes under a temporary name, flushes, writes the manifest last, renames, then removes the oldest
+  /// checkpoints beyond `keep_last`; never the best one, which does not count, nor the one just written.
+  /// @param is_best  also point `best` at it
   /// @throws DataError (full or read-only disk); what was there stays
   std::filesystem::path save(const TrainState& state, bool is_best, std::int64_t keep_last) const;
+
+  bool has(std::int64_t step) const;
+
+  /// Notes in the checkpoint of `step` what a validation found after it was written. @throws DataError
+  void add_metrics(std::int64_t step, const std::map<std::string, double>& metrics, bool is_best) const;
+
+  /// Removes what saves that were killed have left. @pre no other process saves into this folder
+  void remove_unfinished() const;
 
   /// From the oldest to the newest. @param deep  read every byte and compare digests; else manifests and
   /// sizes only
@@ -52,7 +61,7 @@ class CheckpointStore {
   std::optional<std::filesystem::path> best() const;
 
  private:
-  void prune(std::int64_t keep_last) const;
+  void prune(std::int64_t keep_last, const std::filesystem::path& just_written) const;
   std::filesystem::path folder_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "launch/agree.hpp"
 #include "launch/command_line.hpp"
+#include "launch/csv.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
@@ -50,21 +51,21 @@ fs::path run_folder_of(const fs::path& checkpoint) {
   return parent.filename() == "checkpoints" ? parent.parent_path() : parent;
 }
 
-std::string key_of(const std::string& override_text) {
-  const auto start = override_text.find_first_not_of("+~");
-  return override_text.substr(start == std::string::npos ? 0 : start, override_text.find('=') - start);
-}
-
-/// What the run was started with, then what the user adds now; a key given again replaces the old one.
-std::vector<std::string> merge_overrides(const fs::path& run_folder, const std::vector<std::string>& now) {
-  std::vector<std::string> merged;
-  const fs::path file = run_folder / "overrides.yaml";
-  if (fs::exists(file))
-    for (const auto& old : read_overrides(file))
-      if (std::ranges::none_of(now, [&](const auto& given) { return key_of(given) == key_of(old); }))
-        merged.push_back(old);
-  merged.insert(merged.end(), now.begin(), now.end());
-  return merged;
+/// The configuration that the run was started with, and what the user changes now. A group (noise=gaussian)
+/// takes the place of the run's own.
+Config configuration_of(const fs::path& run_folder, ConfigArguments arguments) {
+  if (!fs::exists(run_folder / "config.yaml")) return arguments.compose();
+  ComposeRequest request;
+  request.config_folder = run_folder;
+  request.extra_folders = {find_config_folder()};
+  request.extra_folders.insert(request.extra_folders.end(), arguments.config_folders.begin(),
+                               arguments.config_folders.end());
+  for (const auto& text : arguments.overrides) {
+    const bool is_group = fs::is_directory(find_config_folder() / text.substr(0, text.find('=')));
+    request.overrides.push_back(is_group ? "+" + text : text);
+  }
+  request.allow_new_keys = true;
+  return Config::compose(request);
 }
 
 json row_of(const PatientScores& scores) {
@@ -107,8 +108,8 @@ std::string csv_of(const std::vector<json>& rows) {
   for (const auto& [name, unused] : numbers_of({})) text += "," + name;
   text += "\n";
   for (const auto& row : rows) {
-    text += fmt::format("{},{},{},{}", row.at("method").get<std::string>(), row.at("set").get<std::string>(),
-                        row.at("patient").get<std::string>(), row.at("subject").get<std::string>());
+    const auto cell = [&](const char* name) { return csv_cell(row.at(name).get<std::string>()); };
+    text += fmt::format("{},{},{},{}", cell("method"), cell("set"), cell("patient"), cell("subject"));
     for (const auto& [name, unused] : numbers_of({}))
       text += "," + (row.at(name).is_null() ? std::string() : row.at(name).dump());
     text += "\n";
@@ -145,8 +146,16 @@ struct Evaluation {
     std::map<std::string, double> thresholds;  // of the sets that they were found on
     for (std::size_t i = 0; i < evaluation.test_sets.size(); ++i) {
       const std::string& threshold_set = evaluation.threshold_sets[i];
-      if (!thresholds.contains(threshold_set))
-        thresholds[threshold_set] = evaluator.score_set(make_map, threshold_set, world).best.threshold;
+      if (!thresholds.contains(threshold_set)) {
+        const SetScores scores = evaluator.score_set(make_map, threshold_set, world);
+        if (scores.histogram.lesion_voxels() == 0)
+          throw AgreedError(
+              ExitCode::data,
+              fmt::format("no threshold can be found on the set {}: it has no lesions; name a labelled "
+                          "set in evaluation.threshold_sets",
+                          threshold_set));
+        thresholds[threshold_set] = scores.best.threshold;
+      }
       const double threshold = thresholds[threshold_set];
       std::vector<json> own;
       const SetScores pooled =
@@ -194,13 +203,12 @@ int eval_verb(const std::vector<std::string>& words) {
     if (!info.valid) throw DataError(info.problem);
   });
   const fs::path checkpoint = world.broadcast_text(chosen, 0);
-  arguments.overrides = merge_overrides(run_folder_of(checkpoint), arguments.overrides);
-  const ProgramOptions options = bind_program_options(arguments.compose());
+  const ProgramOptions options = bind_program_options(configuration_of(run_folder_of(checkpoint), arguments));
 
   PeerWatch watch(world);
   const Topology topology = find_topology(world);
   set_compute_threads(topology);
-  const torch::Device device = choose_device(options.trainer.trainer.device, topology);
+  const torch::Device device = agree_on_device(world, options.trainer.trainer.device, topology);
   std::optional<Dataset> dataset;
   DiffusionModel model(options.trainer.model);
   move_model(model, device);

@@ -1,5 +1,12 @@
 #include "trainer/cli/program_options.hpp"
 
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "launch/error.hpp"
+#include "trainer/checkpoint/resume.hpp"
+
 namespace gyrus {
 
 void ProgramOptions::fields(Fields& f) {
@@ -13,6 +20,22 @@ ProgramOptions bind_program_options(const Config& config) {
   config.bind(options);
   options.trainer.validate();
   return options;
+}
+
+void check_submission(const Config& config) {
+  const ProgramOptions options = bind_program_options(config);
+  const std::filesystem::path run_dir = options.trainer.run.dir;
+  if (!std::filesystem::exists(run_dir / "config.yaml")) return;
+  const auto fixed = [](ProgramOptions all) {
+    return options_fixed_on_resume([&](Fields& fields) { all.trainer.fields(fields); });
+  };
+  const std::string changes =
+      list_changes(fixed(bind_program_options(Config::load(run_dir / "config.yaml"))), fixed(options));
+  if (!changes.empty())
+    throw ConfigError(
+        fmt::format("run.dir {} holds a run with another configuration:{}\nChange it back, or choose "
+                    "another run.name",
+                    run_dir.string(), changes));
 }
 
 void visit_all_options(Fields& fields) {

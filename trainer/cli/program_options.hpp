@@ -18,6 +18,10 @@ struct ProgramOptions {
 /// @throws ConfigError for anything unknown, of the wrong type, out of range, or that does not fit together
 ProgramOptions bind_program_options(const Config& config);
 
+/// What a job may be submitted with: a run folder that holds a run already must hold this very run.
+/// @throws ConfigError
+void check_submission(const Config& config);
+
 /// Walks the defaults of every option.
 void visit_all_options(Fields& fields);
 

@@ -78,18 +78,19 @@ int train_verb(const std::vector<std::string>& words) {
   PeerWatch watch(world);
   const Topology topology = find_topology(world);
   std::unique_ptr<RunDirectory> run;
-  on_rank_zero(world, [&] {
-    run = std::make_unique<RunDirectory>(options.run.dir);
-    write_configuration(*run, config, arguments);
-  });
+  on_rank_zero(world, [&] { run = std::make_unique<RunDirectory>(options.run.dir); });
   on_every_rank(world, [&] { log::open_file(std::filesystem::path(options.run.dir) / "log"); });
   ExitCode code = ExitCode::finished;
-  try {
+  {
+    // A start that is refused (other options, other data) leaves the run as it was.
     Trainer trainer(options, world, topology, run.get());
-    code = trainer.run();
-  } catch (const std::exception& problem) {
-    if (run) run->write_failure(problem.what());
-    throw;
+    on_rank_zero(world, [&] { write_configuration(*run, config, arguments); });
+    try {
+      code = trainer.run();
+    } catch (const std::exception& problem) {
+      if (run) run->write_failure(problem.what());
+      throw;
+    }
   }
   watch.close();
   world.barrier();

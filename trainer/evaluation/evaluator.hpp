@@ -27,7 +27,7 @@ struct ScoredVolume {
   double loss = 0.0;  // training loss of the reconstruction: brain pixels, range [-1, 1], mean over slices
 };
 
-/// Sums of a whole set; equal on all ranks after `reduce`.
+/// Sums of a whole set; equal on all ranks.
 struct SetScores {
   std::string set;
   ResidualHistogram histogram;

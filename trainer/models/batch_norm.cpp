@@ -92,7 +92,7 @@ struct Normalise : public torch::autograd::Function<Normalise> {
       out.mul_(inverse_std[i].view({1, -1, 1, 1}));
     }
     context->save_for_backward({normalised, inverse_std, statistics->count, weight});
-    // A copy: the trainer may set the groups of the next step before this graph is gone.
+    // The backward pass checks that the groups are still these.
     context->saved_data["first"] = groups->first;
     context->saved_data["global_batch"] = groups->global_batch;
     context->saved_data["groups"] = reinterpret_cast<std::int64_t>(groups);
@@ -164,7 +164,8 @@ torch::Tensor GroupBatchNorm::forward(const torch::Tensor& x) {
     const torch::Tensor wide = x.scalar_type() == torch::kBFloat16 ? x.to(torch::kFloat32) : x;
     statistics = statistics_of(wide, segments, *groups_);
     pending_ = torch::zeros({2, x.size(1)}, statistics.mean.options());
-    const torch::Tensor unbiased = statistics.variance * statistics.count / (statistics.count - 1);
+    const torch::Tensor unbiased =
+        statistics.variance * statistics.count / (statistics.count - 1).clamp_min(1);
     for (std::size_t i = 0; i < segments.size(); ++i)
       if (segments[i].owned) pending_ += torch::stack({statistics.mean[i], unbiased[i]});
   }

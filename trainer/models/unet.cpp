@@ -117,16 +117,31 @@ torch::Tensor run_mlp(const torch::nn::Module& mlp, const torch::Tensor& x) {
   return second->forward(torch::silu(first->forward(x)));
 }
 
+void check_width(const UnetOptions& options, std::int64_t width, std::int64_t multiplier) {
+  if (width % options.norm_groups != 0)
+    throw ConfigError(
+        fmt::format("model.norm_groups = {} does not divide the width {} of a level "
+                    "(model.base_width {} times {}); choose a divisor",
+                    options.norm_groups, width, options.base_width, multiplier));
+  const auto heads = std::max<std::int64_t>(1, width / options.head_width);
+  if (width % heads != 0)
+    throw ConfigError(
+        fmt::format("model.head_width = {} makes {} heads of the width {} of a level (model.base_width {} "
+                    "times {}), which they do not divide; choose a divisor",
+                    options.head_width, heads, width, options.base_width, multiplier));
+}
+
 void check_options(const UnetOptions& options) {
   if (options.multipliers.empty())
     throw ConfigError("model.multipliers is empty; give one factor per level, as in [1,2,2]");
+  if (options.base_width % 2 != 0)
+    throw ConfigError(fmt::format(
+        "model.base_width is {}; half of it are cosines of the timestep: it is even", options.base_width));
+  check_width(options, options.base_width, 1);
   for (const auto multiplier : options.multipliers) {
-    const auto width = multiplier * options.base_width;
-    if (width % options.norm_groups != 0)
-      throw ConfigError(
-          fmt::format("model.norm_groups = {} does not divide the width {} of a level "
-                      "(model.base_width {} times {}); choose a divisor",
-                      options.norm_groups, width, options.base_width, multiplier));
+    if (multiplier < 1)
+      throw ConfigError(fmt::format("model.multipliers holds {}; each factor is at least 1", multiplier));
+    check_width(options, multiplier * options.base_width, multiplier);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "launch/csv.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "trainer/report/tensorboard.hpp"
@@ -20,10 +21,10 @@ constexpr std::array csv_columns = {
     "step", "attempt",   "kind",  "samples", "epoch", "loss", "lr",  "grad_norm", "samples_per_second",
     "dice", "threshold", "auprc", "auroc",   "l1",    "set",  "time"};
 
-std::string csv_cell(const nlohmann::json& line, const char* column) {
+std::string cell_of(const nlohmann::json& line, const char* column) {
   const auto found = line.find(column);
   if (found == line.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump();
+  return found->is_string() ? csv_cell(found->get<std::string>()) : found->dump();
 }
 
 /// 2026-01-31T12:00:00.123Z
@@ -38,8 +39,12 @@ std::string time_now() {
                      utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, milliseconds);
 }
 
+/// A process that was killed may have left half a line: what follows begins a new one.
 std::ofstream open_to_append(const std::filesystem::path& file) {
+  const bool cut = std::filesystem::exists(file) && std::filesystem::file_size(file) > 0 &&
+                   !read_file(file).ends_with('\n');
   std::ofstream stream(file, std::ios::app);
+  if (cut) stream << '\n';
   if (!stream) throw DataError(fmt::format("cannot write {}: {}", file.string(), std::strerror(errno)));
   return stream;
 }
@@ -65,7 +70,7 @@ void MetricsLog::write(const std::string& kind, std::int64_t step, const nlohman
   jsonl_ << line.dump() << '\n' << std::flush;
   if (kind != "event") {
     std::vector<std::string> cells;
-    for (const char* column : csv_columns) cells.push_back(csv_cell(line, column));
+    for (const char* column : csv_columns) cells.push_back(cell_of(line, column));
     csv_ << fmt::format("{}\n", fmt::join(cells, ",")) << std::flush;
     for (const auto& [name, value] : fields.items())
       if (value.is_number() && name != "samples")

@@ -14,7 +14,7 @@
 namespace gyrus {
 
 void RunDisplay::start(DiffusionModel& model, const Dataset& dataset, const Topology& topology,
-                       torch::Device device, std::int64_t attempt) const {
+                       torch::Device device, std::int64_t attempt, double seconds_left) const {
   const auto part = plan_.part(0);
   std::string sets;
   for (const auto& set : dataset.sets())
@@ -32,9 +32,10 @@ void RunDisplay::start(DiffusionModel& model, const Dataset& dataset, const Topo
                                      dataset.width(), sets)},
                 {"noise", fmt::format("{}, one field per {}, test level {}", options_.noise.kind,
                                       options_.noise.sharing, fmt::join(options_.noise.level, ", "))},
-                {"plan", fmt::format("{} samples = {} steps of {}{}",
+                {"plan", fmt::format("{} samples = {} steps of {}, about {} and the validations{}",
                                      format_count(plan_.samples_after(plan_.num_steps())),
                                      format_count(plan_.num_steps()), plan_.global_batch(),
+                                     format_duration(seconds_left),
                                      plan_.dropped_samples() > 0
                                          ? fmt::format(" ({} do not fill a step)", plan_.dropped_samples())
                                          : "")},

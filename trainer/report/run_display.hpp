@@ -20,8 +20,9 @@ class RunDisplay {
  public:
   RunDisplay(const Options& options, const Plan& plan) : options_(options), plan_(plan) {}
 
+  /// @param seconds_left  of training, without validations
   void start(DiffusionModel& model, const Dataset& dataset, const Topology& topology, torch::Device device,
-             std::int64_t attempt) const;
+             std::int64_t attempt, double seconds_left) const;
 
   struct Progress {
     std::int64_t step = 0;
