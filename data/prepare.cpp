@@ -79,14 +79,15 @@ ManifestShard make_shard(const DataOptions& options, const ShardPlan& plan) {
   return shard;
 }
 
-/// Whether `root` holds these very slices already. A damaged folder is made anew.
+/// Whether `root` holds these very slices already. A damaged folder is made anew; one of other options is not
+/// touched: Dataset::open throws.
 bool is_prepared(const DataOptions& options) {
   if (!std::filesystem::exists(std::filesystem::path(options.root) / shard_format::manifest_file))
     return false;
   try {
     Dataset::open(options);
     return true;
-  } catch (const Error& problem) {
+  } catch (const DataError& problem) {
     log::warning("{}; preparing it again", problem.what());
     return false;
   }
@@ -143,9 +144,9 @@ void write_manifest(const DataOptions& options, const std::vector<ShardPlan>& pl
 bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world) {
   options.validate();
   const auto begin = std::chrono::steady_clock::now();
-  const bool is_there =
-      world.broadcast_text(world.rank() == 0 && is_prepared(options) ? "yes" : "no", 0) == "yes";
-  if (is_there) return false;
+  std::string is_there;
+  on_rank_zero(world, [&] { is_there = is_prepared(options) ? "yes" : ""; });
+  if (!world.broadcast_text(is_there, 0).empty()) return false;
 
   const std::filesystem::path root = options.root;
   std::vector<ShardPlan> plans;

@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -80,7 +81,11 @@ void progress(const std::string& line) {
   State& s = state();
   const std::lock_guard lock(s.mutex);
   if (s.rank != 0 || s.quiet || !on_terminal()) return;
-  std::fprintf(stderr, "\r\033[K%s", line.c_str());
+  winsize window = {};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1;
+  // A line that wraps could not be drawn over.
+  const std::string shown = known ? line.substr(0, window.ws_col - 1u) : line;
+  std::fprintf(stderr, "\r\033[K%s", shown.c_str());
   std::fflush(stderr);
   s.progress_shown = true;
 }

@@ -78,6 +78,7 @@ void Options::fields(Fields& f) {
 
 void Options::validate() const {
   data.validate();
+  model.unet.validate();
   const std::int64_t halvings = static_cast<std::int64_t>(model.unet.multipliers.size()) - 1;
   for (const std::size_t axis : {0u, 1u})
     if (axis < data.image_size.size() && data.image_size[axis] % (std::int64_t{1} << halvings) != 0)

@@ -180,7 +180,7 @@ void Trainer::train() {
 }
 
 void Trainer::show_start() const {
-  const double seconds_left = static_cast<double>(plan_.samples_after(plan_.num_steps() - step_)) / rate_;
+  const double seconds_left = static_cast<double>(plan_.num_steps() - step_) * usual_step_seconds_;
   display_.start(*model_, *dataset_, topology_, device_, run_ != nullptr ? run_->attempt() : 1, seconds_left);
 }
 
@@ -203,8 +203,7 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
   ++step_;
   const double end = now_seconds();
   const double step_seconds = end - start + data_seconds;
-  const double rate = plan_.global_batch() / step_seconds;
-  rate_ = num_steps_here_++ < 2 ? rate : 0.9 * rate_ + 0.1 * rate;
+  usual_step_seconds_ = num_steps_here_++ < 2 ? step_seconds : 0.9 * usual_step_seconds_ + 0.1 * step_seconds;
   total_data_wait_ += all.data_wait;
   total_step_seconds_ += step_seconds;
   if (is_first() && (step_ % options_.trainer.log_every_steps == 0 || step_ == plan_.num_steps())) {
@@ -227,7 +226,8 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
                      {"fingerprint", to_hex(fingerprint)}});
   }
   const auto dice = last_metrics_.find("dice");
-  display_.progress({step_, rate_, loss, total_data_wait_ / total_step_seconds_,
+  display_.progress({step_, plan_.global_batch() / usual_step_seconds_, loss,
+                     total_data_wait_ / total_step_seconds_,
                      dice == last_metrics_.end() ? std::nullopt : std::optional(dice->second)});
 }
 

@@ -99,7 +99,7 @@ class Trainer {
   bool checkpoint_due_ = false;      // agreed
   std::map<std::string, double> last_metrics_;
   std::map<std::string, double> best_metrics_;
-  double last_saved_at_ = 0.0, rate_ = 0.0, total_data_wait_ = 0.0, total_step_seconds_ = 0.0;
+  double last_saved_at_ = 0.0, usual_step_seconds_ = 0.0, total_data_wait_ = 0.0, total_step_seconds_ = 0.0;
 };
 
 }  // namespace gyrus

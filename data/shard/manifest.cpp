@@ -72,6 +72,12 @@ Manifest manifest_from(const json& document) {
   return manifest;
 }
 
+/// Over everything else in the document.
+std::string digest_of(json document) {
+  document.erase("manifest_digest");
+  return to_hex(digest64(document.dump()));
+}
+
 }  // namespace
 
 std::string Manifest::to_json() const {
@@ -90,6 +96,7 @@ std::string Manifest::to_json() const {
                                   {"digest", to_hex(shard.digest)},
                                   {"volumes", volumes}});
   }
+  document["manifest_digest"] = digest_of(document);
   return document.dump(1) + "\n";
 }
 
@@ -122,6 +129,8 @@ Manifest Manifest::parse(const std::string& text, const std::string& where) {
                     "program again",
                     where, document.value("version", json()).dump(), shard_format::version));
   }
+  if (document.value("manifest_digest", "") != digest_of(document))
+    throw DataError(fmt::format("{} is damaged: its own digest differs", where));
   try {
     return manifest_from(document);
   } catch (const json::exception& problem) {

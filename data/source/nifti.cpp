@@ -123,11 +123,15 @@ Element element_of(int datatype, const std::filesystem::path& path) {
   }
 }
 
-std::optional<std::array<AxisDirection, 3>> directions_of(const nifti_image& header) {
+std::optional<std::array<AxisDirection, 3>> directions_of(const nifti_image& header,
+                                                          const std::filesystem::path& path) {
   if (header.sform_code <= 0 && header.qform_code <= 0) return std::nullopt;
+  const auto& to_patient = header.sform_code > 0 ? header.sto_xyz : header.qto_xyz;
+  for (const auto& row : to_patient.m)
+    for (const double value : row)
+      if (!std::isfinite(value)) fail(path, "has an affine (sform or qform) that is not finite");
   int code[3] = {0, 0, 0};
-  nifti_dmat44_to_orientation(header.sform_code > 0 ? header.sto_xyz : header.qto_xyz, &code[0], &code[1],
-                              &code[2]);
+  nifti_dmat44_to_orientation(to_patient, &code[0], &code[1], &code[2]);
   std::array<AxisDirection, 3> directions;
   std::array<bool, 3> taken{};
   constexpr int towards_lps[3] = {NIFTI_R2L, NIFTI_A2P, NIFTI_I2S};
@@ -156,7 +160,7 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   NiftiVolume volume;
   volume.voxels = Grid<float>({header.nx, header.ny, header.nz});
   volume.spacing = {std::abs(header.dx), std::abs(header.dy), std::abs(header.dz)};
-  volume.directions = directions_of(header);
+  volume.directions = directions_of(header, path);
   std::size_t next = 0;  // the file runs fastest along x
   for (std::int64_t z = 0; z < header.nz; ++z) {
     for (std::int64_t y = 0; y < header.ny; ++y) {

@@ -76,10 +76,12 @@ TEST_F(Prepare, AManifestOfSomethingElseIsNotOverwritten) {
   EXPECT_EQ(read_file(root_ / "manifest.json"), "{\"name\": \"a web page\"}");
 }
 
-TEST_F(Prepare, OtherOptionsMakeTheFolderAnew) {
+TEST_F(Prepare, ADataSetOfOtherOptionsIsNotReplaced) {
   prepare_dataset(options_, world_);
-  options_.phantom.seed = 2;
-  EXPECT_TRUE(prepare_dataset(options_, world_));
+  auto others = options_;
+  others.phantom.seed = 2;
+  const auto text = test::error_of<AgreedError>([&] { prepare_dataset(others, world_); });
+  EXPECT_THAT(text, HasSubstr("was prepared with data.phantom.seed"));
   EXPECT_NO_THROW(Dataset::open(options_));
 }
 

@@ -54,6 +54,8 @@ train 1 damaged || { cat damaged.log; fail "resuming behind a damaged checkpoint
 grep -q "cannot be used" damaged.log && grep -q "are lost and will be trained again" damaged.log || { cat damaged.log; fail "the loss is not named"; }
 for folder in runs/damaged/checkpoints/step-*; do truncate -s 1000 "$folder/weights.safetensors"; done
 expect 93 "does not start again at step 0" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/damaged"
+rm -r runs/damaged/checkpoints/step-*
+expect 93 "all of them are gone" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/damaged"
 expect 3 "neither a checkpoint nor a run folder" "$gyrus" eval checkpoint="$work/empty"
 echo '{"format": "other"}' >empty/manifest.json
 expect 3 "not a gyrus checkpoint" "$gyrus" eval checkpoint="$work/empty"
@@ -68,6 +70,10 @@ expect 2 "holds a run with another configuration" "$gyrus" submit "${tiny[@]}" r
 cat runs/changed/config.yaml runs/changed/overrides.yaml runs/changed/state.json | diff before.txt - || fail "a refused start changed the run"
 
 echo "--- options that do not fit together"
+expect 2 "model.multipliers is empty" run model.multipliers=[]
+expect 2 "model.attention_factors holds 3" run model.attention_factors=[3]
+expect 93 "ranks share trainer.global_batch = 8" "$gyrus" submit --dry-run "${tiny[@]}" submit.nodes=4 submit.tasks_per_node=4
+expect 2 "no such file" "$gyrus" train --frozen "$work/nowhere.yaml"
 expect 2 "noise.level is empty" run noise.level=[]
 expect 2 "evaluation.median_size" run evaluation.median_size=4
 expect 2 "model.base_width is 17" run model.base_width=17

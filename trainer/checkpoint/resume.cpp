@@ -33,6 +33,11 @@ std::filesystem::path newest_valid(const std::vector<CheckpointInfo>& all) {
 
 std::filesystem::path choose_checkpoint(const CheckpointStore& store, const std::string& wanted) {
   const auto all = store.list(/*deep=*/false);
+  if (all.empty() && store.had_checkpoints())
+    throw FatalStateError(
+        "this run had checkpoints and all of them are gone; it does not start again at step 0 by itself: "
+        "restore "
+        "one, or choose another run.name");
   if (all.empty() && (wanted == "auto" || wanted == "never")) return {};
   if (all.empty()) {
     read_checkpoint(wanted);  // every byte is compared with its digest

@@ -139,6 +139,10 @@ bool CheckpointStore::has(std::int64_t step) const {
   return fs::exists(folder_ / folder_name(step));
 }
 
+bool CheckpointStore::had_checkpoints() const {
+  return fs::exists(folder_ / format::latest_file);
+}
+
 void CheckpointStore::add_metrics(std::int64_t step, const std::map<std::string, double>& metrics,
                                   bool is_best) const {
   const fs::path target = folder_ / folder_name(step);

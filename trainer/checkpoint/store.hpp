@@ -46,6 +46,8 @@ class CheckpointStore {
   std::filesystem::path save(const TrainState& state, bool is_best, std::int64_t keep_last) const;
 
   bool has(std::int64_t step) const;
+  /// Whether one was ever finished here, even if it is gone.
+  bool had_checkpoints() const;
 
   /// Notes in the checkpoint of `step` what a validation found after it was written. @throws DataError
   void add_metrics(std::int64_t step, const std::map<std::string, double>& metrics, bool is_best) const;

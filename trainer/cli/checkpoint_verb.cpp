@@ -16,12 +16,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A run folder, its checkpoints folder, or one checkpoint.
-std::vector<CheckpointInfo> find_checkpoints(const fs::path& path, bool deep) {
+/// A run folder, its checkpoints folder, or one checkpoint; every byte is read, since what is called good
+/// must be.
+std::vector<CheckpointInfo> find_checkpoints(const fs::path& path) {
   if (!fs::is_directory(path)) throw DataError(fmt::format("{} is not a folder", path.string()));
-  if (fs::exists(path / checkpoint_format::manifest_file)) return {inspect_checkpoint(path, deep)};
+  if (fs::exists(path / checkpoint_format::manifest_file)) return {inspect_checkpoint(path, /*deep=*/true)};
   const fs::path folder = fs::is_directory(path / "checkpoints") ? path / "checkpoints" : path;
-  return CheckpointStore(folder).list(deep);
+  return CheckpointStore(folder).list(/*deep=*/true);
 }
 
 nlohmann::json to_json(const CheckpointInfo& info) {
@@ -54,14 +55,14 @@ int checkpoint_verb(const std::vector<std::string>& arguments) {
   bool json = false;
   CLI::App app("Lists and checks checkpoints.", "gyrus checkpoint");
   app.require_subcommand(1);
-  auto* ls = app.add_subcommand("ls", "list the checkpoints of a run");
-  auto* verify = app.add_subcommand("verify", "compare every byte with its digest");
+  auto* ls = app.add_subcommand("ls", "list the checkpoints of a run, every byte compared with its digest");
+  auto* verify = app.add_subcommand("verify", "the same, with exit code 3 when one is damaged");
   for (auto* verb : {ls, verify}) {
     verb->add_option("path", path, "run folder or checkpoint")->required();
     verb->add_flag("--json", json, "for scripts");
   }
   if (!parse_arguments(app, arguments)) return 0;
-  const auto all = find_checkpoints(path, verify->parsed());
+  const auto all = find_checkpoints(path);
   if (json) {
     nlohmann::json list = nlohmann::json::array();
     for (const auto& info : all) list.push_back(to_json(info));

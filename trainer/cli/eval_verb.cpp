@@ -1,6 +1,7 @@
 #include "trainer/cli/eval_verb.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -40,6 +41,7 @@ fs::path find_checkpoint(const fs::path& path) {
         path.string(), checkpoint_format::manifest_file));
   const CheckpointStore store(path / "checkpoints");
   if (const auto best = store.best()) return *best;
+  log::warning("{} names no best checkpoint; the newest one is evaluated", path.string());
   const auto all = store.list(false);
   const auto newest = std::find_if(all.rbegin(), all.rend(), [](const auto& info) { return info.valid; });
   if (newest == all.rend()) throw DataError(fmt::format("{} holds no valid checkpoint", path.string()));
@@ -49,6 +51,14 @@ fs::path find_checkpoint(const fs::path& path) {
 fs::path run_folder_of(const fs::path& checkpoint) {
   const fs::path parent = fs::weakly_canonical(checkpoint).parent_path();
   return parent.filename() == "checkpoints" ? parent.parent_path() : parent;
+}
+
+/// Where the tables go: evaluations with other options do not replace each other.
+fs::path results_folder(const fs::path& checkpoint, const std::vector<std::string>& overrides) {
+  std::string name = checkpoint.filename().string();
+  if (!overrides.empty())
+    name += "-" + to_hex(digest64(fmt::format("{}", fmt::join(overrides, " ")))).substr(0, 8);
+  return run_folder_of(checkpoint) / "evaluation" / name;
 }
 
 /// The configuration that the run was started with, and what the user changes now. A group (noise=gaussian)
@@ -203,7 +213,8 @@ int eval_verb(const std::vector<std::string>& words) {
     if (!info.valid) throw DataError(info.problem);
   });
   const fs::path checkpoint = world.broadcast_text(chosen, 0);
-  const ProgramOptions options = bind_program_options(configuration_of(run_folder_of(checkpoint), arguments));
+  const Config config = configuration_of(run_folder_of(checkpoint), arguments);
+  const ProgramOptions options = bind_program_options(config);
 
   PeerWatch watch(world);
   const Topology topology = find_topology(world);
@@ -221,8 +232,7 @@ int eval_verb(const std::vector<std::string>& words) {
   const Schedule schedule(num_timesteps);
   const Evaluator evaluator(*dataset, schedule, options.trainer.noise, options.trainer.evaluation,
                             options.trainer.seed, device);
-  Evaluation evaluation{
-      options, world, run_folder_of(checkpoint) / "evaluation" / checkpoint.filename(), {}, {}};
+  Evaluation evaluation{options, world, results_folder(checkpoint, arguments.overrides), {}, {}};
   on_rank_zero(world, [&] { gyrus::create_directories(evaluation.folder); });
   evaluation.run("model", evaluator, evaluator.residuals_of(model));
   if (with_baselines)
@@ -230,6 +240,7 @@ int eval_verb(const std::vector<std::string>& words) {
       evaluation.run(baseline.name, evaluator, baseline.make_map);
 
   on_rank_zero(world, [&] {
+    write_file_atomically(evaluation.folder / "config.yaml", config.to_yaml());
     write_file_atomically(evaluation.folder / "patients.csv", csv_of(evaluation.rows));
     write_file_atomically(evaluation.folder / "patients.json", json(evaluation.rows).dump(1) + "\n");
     write_file_atomically(evaluation.folder / "summary.json", json(evaluation.summaries).dump(1) + "\n");

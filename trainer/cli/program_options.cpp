@@ -6,6 +6,7 @@
 
 #include "launch/error.hpp"
 #include "trainer/checkpoint/resume.hpp"
+#include "trainer/plan.hpp"
 
 namespace gyrus {
 
@@ -24,6 +25,9 @@ ProgramOptions bind_program_options(const Config& config) {
 
 void check_submission(const Config& config) {
   const ProgramOptions options = bind_program_options(config);
+  const auto& plan = options.trainer.trainer;
+  Plan(plan.max_samples, plan.global_batch,  // throws when ranks would have nothing to do
+       static_cast<int>(options.submit.nodes * options.submit.tasks_per_node));
   const std::filesystem::path run_dir = options.trainer.run.dir;
   if (!std::filesystem::exists(run_dir / "config.yaml")) return;
   const auto fixed = [](ProgramOptions all) {

@@ -27,6 +27,7 @@ struct TrainArguments {
     if (frozen.empty()) return config.compose();
     if (!config.overrides.empty())
       throw ConfigError("--frozen takes a configuration as it is; leave the overrides away");
+    if (!std::filesystem::exists(frozen)) throw ConfigError(fmt::format("--frozen {}: no such file", frozen));
     return Config::load(frozen);
   }
 };

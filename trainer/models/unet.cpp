@@ -131,20 +131,6 @@ void check_width(const UnetOptions& options, std::int64_t width, std::int64_t mu
                     options.head_width, heads, width, options.base_width, multiplier));
 }
 
-void check_options(const UnetOptions& options) {
-  if (options.multipliers.empty())
-    throw ConfigError("model.multipliers is empty; give one factor per level, as in [1,2,2]");
-  if (options.base_width % 2 != 0)
-    throw ConfigError(fmt::format(
-        "model.base_width is {}; half of it are cosines of the timestep: it is even", options.base_width));
-  check_width(options, options.base_width, 1);
-  for (const auto multiplier : options.multipliers) {
-    if (multiplier < 1)
-      throw ConfigError(fmt::format("model.multipliers holds {}; each factor is at least 1", multiplier));
-    check_width(options, multiplier * options.base_width, multiplier);
-  }
-}
-
 }  // namespace
 
 /// What one entry of input_blocks, middle_block or output_blocks runs, in order.
@@ -152,6 +138,29 @@ struct Unet::Stage {
   std::string name;
   std::vector<ModulePtr> layers;
 };
+
+void UnetOptions::validate() const {
+  if (multipliers.empty())
+    throw ConfigError("model.multipliers is empty; give one factor per level, as in [1,2,2]");
+  if (base_width % 2 != 0)
+    throw ConfigError(fmt::format(
+        "model.base_width is {}; half of it are cosines of the timestep: it is even", base_width));
+  check_width(*this, base_width, 1);
+  for (const auto multiplier : multipliers) {
+    if (multiplier < 1)
+      throw ConfigError(fmt::format("model.multipliers holds {}; each factor is at least 1", multiplier));
+    check_width(*this, multiplier * base_width, multiplier);
+  }
+  for (const auto factor : attention_factors) {
+    const bool is_level =
+        factor >= 1 && factor < std::int64_t{1} << multipliers.size() && (factor & (factor - 1)) == 0;
+    if (!is_level)
+      throw ConfigError(
+          fmt::format("model.attention_factors holds {}; with {} levels the factors are powers of two "
+                      "from 1 to {}",
+                      factor, multipliers.size(), std::int64_t{1} << (multipliers.size() - 1)));
+  }
+}
 
 void UnetOptions::fields(Fields& f) {
   f.field("base_width", base_width, "channels of the first level", {.min = 1});
@@ -167,7 +176,7 @@ void UnetOptions::fields(Fields& f) {
 
 Unet::Unet(const UnetOptions& options, std::int64_t condition_dim)
     : options_(options), condition_dim_(condition_dim) {
-  check_options(options);
+  options.validate();
   const auto base = options.base_width;
   const auto mlp_width = 4 * base;
   const auto embedding = condition_dim > 0 ? 2 * mlp_width : mlp_width;

@@ -22,6 +22,8 @@ struct UnetOptions {
       {};  // downsampling factors with self-attention beside the middle block
 
   void fields(Fields& f);
+  /// @throws ConfigError when widths, groups, heads and levels do not fit together
+  void validate() const;
 };
 
 /// The denoising network: residual UNet whose blocks are scaled and shifted by the embedding of timestep and
