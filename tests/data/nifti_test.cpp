@@ -155,6 +155,12 @@ TEST(Nifti, NanAndInfinityAreNamedWithTheirVoxel) {
   EXPECT_THAT(error_for(file), HasSubstr("voxel (1, 2, 1) is -inf"));
 }
 
+TEST(Nifti, AnAffineThatIsNotFiniteIsRefused) {
+  auto file = numbered_file();
+  file.affine[5] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(error_for(file), HasSubstr("has an affine (sform or qform) that is not finite"));
+}
+
 TEST(Nifti, ASeriesOfVolumesIsRefusedWithItsShape) {
   auto file = numbered_file();
   file.shape = {4, 3, 1, 2};

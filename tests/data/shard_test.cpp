@@ -267,6 +267,10 @@ TEST_F(PreparedDataset, AnotherShardUnderTheSameNameIsRefused) {
 
 TEST_F(PreparedDataset, ADamagedManifestIsRefused) {
   const std::string whole = read_file(root() / "manifest.json");
+  std::string edited = whole;
+  edited.replace(edited.find("\"set\": \"val\""), 12, "\"set\": \"trn\"");
+  test::write_text(root() / "manifest.json", edited);
+  EXPECT_THAT(opening_error(), HasSubstr("is damaged: its own digest differs"));
   test::write_text(root() / "manifest.json", whole.substr(0, whole.size() / 2));
   EXPECT_THAT(opening_error(), HasSubstr("is not JSON: the file is damaged"));
   test::write_text(root() / "manifest.json", "{\"a\": 1}");

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "launch/csv.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {
@@ -43,6 +44,12 @@ TEST(Files, DigestsDependOnBytesAndSeed) {
   EXPECT_NE(digest64("abc"), digest64("abd"));
   EXPECT_NE(digest64("abc"), digest64("abc", 1));
   EXPECT_EQ(to_hex(0xAB), "00000000000000ab");
+}
+
+TEST(Csv, CellsWithCommasAndQuotesAreQuoted) {
+  EXPECT_EQ(csv_cell("plain"), "plain");
+  EXPECT_EQ(csv_cell("a, b"), "\"a, b\"");
+  EXPECT_EQ(csv_cell("say \"so\""), "\"say \"\"so\"\"\"");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "trainer/checkpoint/format.hpp"
+#include "trainer/checkpoint/resume.hpp"
 #include "trainer/checkpoint/store.hpp"
 
 namespace gyrus {
@@ -79,6 +80,58 @@ TEST_F(Checkpoint, OldOnesGoButNeverTheBest) {
   for (const auto& info : store.list(true)) steps.push_back(info.step);
   EXPECT_EQ(steps, (std::vector<std::int64_t>{1, 3, 4}));
   EXPECT_EQ(store.best()->filename(), "step-000000001");
+}
+
+TEST_F(Checkpoint, TheOneJustWrittenStaysBehindNewerOnes) {
+  const CheckpointStore store(folder_);
+  for (const std::int64_t step : {500, 600, 200}) store.save(state(step), false, 1);
+  EXPECT_TRUE(store.has(200));
+  EXPECT_EQ(read_file(folder_ / "latest"), "step-000000200\n");
+}
+
+TEST_F(Checkpoint, TheBestDoesNotCountAsKept) {
+  const CheckpointStore store(folder_);
+  store.save(state(1), false, 1);
+  store.save(state(2), true, 1);
+  store.save(state(3), false, 1);
+  EXPECT_FALSE(store.has(1));
+  EXPECT_TRUE(store.has(2));
+  EXPECT_TRUE(store.has(3));
+}
+
+TEST_F(Checkpoint, AValidationAfterwardsAddsItsMetricsAndChangesNothingElse) {
+  const CheckpointStore store(folder_);
+  const auto path = store.save(state(3), false, 2);
+  store.add_metrics(3, {{"dice", 0.75}}, true);
+  const CheckpointInfo info = inspect_checkpoint(path, /*deep=*/true);
+  EXPECT_TRUE(info.valid) << info.problem;
+  EXPECT_EQ(info.metrics.at("dice"), 0.75);
+  EXPECT_EQ(store.best(), path);
+  EXPECT_EQ(weights_digest(read_checkpoint(path).weights), weights_digest(state(3).weights));
+}
+
+TEST_F(Checkpoint, WhatKilledSavesLeftIsRemoved) {
+  const CheckpointStore store(folder_);
+  store.save(state(3), false, 2);
+  fs::create_directories(folder_ / "step-000000004.tmp4711");
+  store.remove_unfinished();
+  EXPECT_FALSE(fs::exists(folder_ / "step-000000004.tmp4711"));
+  EXPECT_TRUE(store.has(3));
+}
+
+TEST_F(Checkpoint, ARunWhoseCheckpointsAreGoneDoesNotStartAnew) {
+  const CheckpointStore store(folder_);
+  EXPECT_TRUE(choose_checkpoint(store, "auto").empty());
+  fs::remove_all(store.save(state(3), false, 2));
+  EXPECT_THROW(choose_checkpoint(store, "auto"), FatalStateError);
+}
+
+TEST_F(Checkpoint, AnotherRunsCheckpointIsOnlyABeginning) {
+  const CheckpointStore other(folder_ / "other"), own(folder_ / "own");
+  const auto beginning = other.save(state(3), false, 2);
+  EXPECT_EQ(choose_checkpoint(own, beginning.string()), beginning);
+  const auto newer = own.save(state(5), false, 2);
+  EXPECT_EQ(choose_checkpoint(own, beginning.string()), newer);
 }
 
 TEST_F(Checkpoint, EveryFlippedBitIsFoundAndTheTensorNamed) {
