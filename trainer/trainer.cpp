@@ -59,7 +59,11 @@ Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, 
   set_compute_threads(topology);
   on_every_rank(communicator_,
                 [&] { dataset_ = std::make_shared<const Dataset>(Dataset::open(options_.data)); });
-  dataset_->volumes(options_.validation.set);  // a wrong name ends the job now, not at the first validation
+  // A wrong name ends the job now, not at the first validation.
+  const auto& followed = dataset_->volumes(options_.validation.set);
+  if (std::ranges::none_of(followed, [](const auto& volume) { return volume.label != 0; }))
+    log::warning("no volume of validation.set={} has lesions: its Dice says nothing",
+                 options_.validation.set);
   build_model();
   evaluator_ = std::make_unique<Evaluator>(*dataset_, schedule_, options_.noise, options_.evaluation,
                                            options_.seed, device_);

@@ -70,6 +70,8 @@ expect 2 "holds a run with another configuration" "$gyrus" submit "${tiny[@]}" r
 cat runs/changed/config.yaml runs/changed/overrides.yaml runs/changed/state.json | diff before.txt - || fail "a refused start changed the run"
 
 echo "--- options that do not fit together"
+expect 0 "no volume of validation.set=train has lesions" run validation.set=train trainer.max_samples=8
+rm -r runs/bad
 expect 2 "model.multipliers is empty" run model.multipliers=[]
 expect 2 "model.attention_factors holds 3" run model.attention_factors=[3]
 expect 93 "ranks share trainer.global_batch = 8" "$gyrus" submit --dry-run "${tiny[@]}" submit.nodes=4 submit.tasks_per_node=4
