@@ -130,11 +130,6 @@ std::vector<std::string> Dataset::sets() const {
   return names;
 }
 
-bool Dataset::has_set(const std::string& set) const {
-  const auto names = sets();
-  return std::find(names.begin(), names.end(), set) != names.end();
-}
-
 const std::vector<VolumeInfo>& Dataset::volumes(const std::string& set) const {
   return state_->set(set).volumes;
 }

@@ -28,7 +28,6 @@ class Dataset {
 
   const std::filesystem::path& root() const;
   std::vector<std::string> sets() const;
-  bool has_set(const std::string& set) const;
   /// @throws ConfigError naming the sets that there are
   const std::vector<VolumeInfo>& volumes(const std::string& set) const;
   std::int64_t height() const;

@@ -9,8 +9,8 @@
 
 namespace gyrus {
 
-/// Base of every error that ends the job. The type says who must act; `main()` catches once and exits with
-/// `code()`.
+/// Base of every error that ends the job. The type says who must act; `run_program` catches once and exits
+/// with `code()`.
 class Error : public std::runtime_error {
  public:
   Error(ExitCode code, const std::string& message) : std::runtime_error(message), code_(code) {}

@@ -79,7 +79,9 @@ void PeerWatch::connect_all(const mpi::Communicator& communicator) {
   while (static_cast<int>(peers_.size()) < communicator.size() - 1) {
     FileDescriptor connection = tcp::accept_one(listener, seconds_to_connect);
     Greeting greeting = {};
-    if (!tcp::receive(connection, &greeting, sizeof greeting) || greeting.secret != place.secret) continue;
+    if (!tcp::receive(connection, &greeting, sizeof greeting) || greeting.secret != place.secret ||
+        greeting.rank < 1 || greeting.rank >= communicator.size())
+      continue;
     peers_.push_back({static_cast<int>(greeting.rank), std::move(connection), Clock::now()});
   }
 }
@@ -102,7 +104,7 @@ void PeerWatch::send_to_all(char message) {
   for (const auto& peer : peers_) tcp::send(peer.connection, &message, 1);
 }
 
-void PeerWatch::end_process(int dead_rank, const char* how) {
+void PeerWatch::end_process(int dead_rank, const std::string& how) {
   if (rank_ == 0) {
     // The others know rank 0 only: it tells them who died.
     const std::int32_t who = dead_rank;
@@ -154,7 +156,7 @@ void PeerWatch::run() {
     for (auto& peer : peers_) {
       if (was_paused) peer.last_heard = now;
       if (!peer.said_goodbye && now - peer.last_heard > silence_limit)
-        end_process(peer.rank, "has been silent for 8 s");
+        end_process(peer.rank, fmt::format("has been silent for {} s", silence_limit.count()));
     }
   }
 }

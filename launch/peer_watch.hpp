@@ -26,7 +26,8 @@ class PeerWatch {
   PeerWatch(const PeerWatch&) = delete;
   PeerWatch& operator=(const PeerWatch&) = delete;
 
-  /// The job is over; from here on a peer that leaves is not dead. Collective.
+  /// The job is over; from here on a peer that leaves is not dead. Every rank calls it before it
+  /// goes; it does not wait for the others.
   void close();
 
  private:
@@ -41,7 +42,7 @@ class PeerWatch {
   void run();
   void hear(Peer& peer);
   void send_to_all(char message);
-  [[noreturn]] void end_process(int dead_rank, const char* how);
+  [[noreturn]] void end_process(int dead_rank, const std::string& how);
 
   int rank_;
   std::vector<std::string> names_;  // "rank 2 (node3, pid 4711)"

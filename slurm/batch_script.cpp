@@ -24,8 +24,8 @@ std::string render_directives(const BatchJob& job, const SubmitOptions& options)
   add(fmt::format("--signal=B:USR1@{}", options.signal_seconds));
   add(options.requeue ? "--requeue" : "--no-requeue");
   add("--open-mode=append");
-  add("--chdir=" +
-      quote_for_shell(job.working_dir.string()));  // relative paths mean the same wherever sbatch is typed
+  // Relative paths mean the same wherever sbatch is typed.
+  add("--chdir=" + quote_for_shell(job.working_dir.string()));
   if (job.is_array) {
     const std::string limit = job.max_parallel > 0 ? fmt::format("%{}", job.max_parallel) : "";
     add(fmt::format("--array=0-{}{}", job.run_dirs.size() - 1, limit));

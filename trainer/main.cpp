@@ -1,7 +1,5 @@
-// The program: a table of verbs, and the one place where an error becomes an exit code.
+// The program: a table of verbs.
 #include <fmt/format.h>
-#include <mpi.h>
-#include <unistd.h>
 
 #include <array>
 #include <string>
@@ -12,7 +10,7 @@
 #include "launch/command_line.hpp"
 #include "launch/config/verb.hpp"
 #include "launch/error.hpp"
-#include "launch/log.hpp"
+#include "launch/program.hpp"
 #include "launch/version.hpp"
 #include "slurm/submit.hpp"
 #include "slurm/sweep.hpp"
@@ -61,38 +59,9 @@ int run(const Words& words) {
   return 0;
 }
 
-/// Says what went wrong and ends the job on all ranks with `code`. `together`: every rank fails this way, so
-/// rank 0 speaks for all.
-int end_with_error(int code, const char* message, bool together) {
-  int initialized = 0, finalized = 0, rank = 0;
-  MPI_Initialized(&initialized);
-  MPI_Finalized(&finalized);
-  const bool in_job = initialized != 0 && finalized == 0;
-  if (in_job) MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  if (rank == 0 || !together) log::error("{}", message);
-  log::flush();
-  if (!in_job) return code;
-  if (!together) MPI_Abort(MPI_COMM_WORLD, code);
-  ::alarm(20);  // should a peer not come to this place after all, the signal ends the job
-  MPI_Finalize();
-  return code;
-}
-
 }  // namespace
 }  // namespace gyrus
 
 int main(int argc, char** argv) {
-  try {
-    return gyrus::run({argv + 1, argv + argc});
-  } catch (const gyrus::AgreedError& error) {
-    return gyrus::end_with_error(static_cast<int>(error.code()), error.what(), true);
-  } catch (const gyrus::ConfigError& error) {
-    return gyrus::end_with_error(static_cast<int>(error.code()), error.what(), true);
-  } catch (const gyrus::FatalStateError& error) {
-    return gyrus::end_with_error(static_cast<int>(error.code()), error.what(), true);
-  } catch (const gyrus::Error& error) {
-    return gyrus::end_with_error(static_cast<int>(error.code()), error.what(), false);
-  } catch (const std::exception& error) {
-    return gyrus::end_with_error(static_cast<int>(gyrus::ExitCode::internal), error.what(), false);
-  }
+  return gyrus::run_program([&] { return gyrus::run({argv + 1, argv + argc}); });
 }

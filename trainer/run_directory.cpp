@@ -60,7 +60,6 @@ RunDirectory::RunDirectory(std::filesystem::path folder) : folder_(std::move(fol
     throw DataError(
         fmt::format("{} is malformed; move it away to start anew or restore it", state_file.string()));
   attempt_ = state.value("attempt", std::int64_t{0}) + 1;
-  previous_status_ = state.value("status", "");
 }
 
 void RunDirectory::write_state(const std::string& status, int world_size, std::int64_t step,

@@ -20,8 +20,6 @@ class RunDirectory {
 
   /// 1 for the first start in this folder, then 2, 3, ...
   std::int64_t attempt() const { return attempt_; }
-  /// "finished" when an earlier attempt reached the end of its plan.
-  const std::string& previous_status() const { return previous_status_; }
 
   /// Writes state.json. `status`: running | stopped | finished | failed.
   void write_state(const std::string& status, int world_size, std::int64_t step, std::int64_t samples,
@@ -34,7 +32,6 @@ class RunDirectory {
   std::filesystem::path folder_;
   FileDescriptor lock_;
   std::int64_t attempt_ = 1;
-  std::string previous_status_;
 };
 
 }  // namespace gyrus

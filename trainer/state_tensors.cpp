@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "launch/error.hpp"
 
 namespace gyrus {
@@ -60,6 +62,15 @@ void move_model(torch::nn::Module& model, torch::Device device) {
 
 void copy_state(const torch::nn::Module& from, torch::nn::Module& to) {
   copy_into(named_state(to), named_state(from), "the model");
+}
+
+void move_average(torch::nn::Module& average, const torch::nn::Module& model, double decay,
+                  std::int64_t num_updates) {
+  const torch::NoGradGuard no_gradient;
+  const auto updates = static_cast<double>(num_updates);
+  const double used = std::min(decay, (1.0 + updates) / (10.0 + updates));
+  auto shadows = state_tensors(average);
+  torch::_foreach_lerp_(shadows, state_tensors(model), 1.0 - used);
 }
 
 void load_tensors(torch::nn::Module& model, const NamedTensors& tensors, const std::string& where) {

@@ -20,6 +20,7 @@
 #include "trainer/checkpoint/resume.hpp"
 #include "trainer/device.hpp"
 #include "trainer/distributed/process_group.hpp"
+#include "trainer/distributed/replicas.hpp"
 #include "trainer/report/pictures.hpp"
 #include "trainer/report/terminal.hpp"
 #include "trainer/run_directory.hpp"
@@ -33,6 +34,12 @@ constexpr double bytes_per_mb = 1024.0 * 1024.0;
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Of one step: what went in, and the loss that came out.
+std::string fingerprint_of(std::uint64_t inputs, double loss) {
+  const auto rounded = static_cast<float>(loss);
+  return to_hex(digest64(std::as_bytes(std::span(&rounded, 1)), inputs));
 }
 
 /// Whether `value` of `metric` is better than the best so far.
@@ -69,7 +76,7 @@ Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, 
                                            options_.seed, device_);
   if (is_first()) metrics_ = std::make_unique<MetricsLog>(run_->path(), run_->attempt());
   resume();
-  check_replicas();
+  check_weights();
 }
 
 Trainer::~Trainer() = default;
@@ -177,7 +184,7 @@ void Trainer::train() {
     take_step(batch, loader.seconds_waited() - before);
     if (step_ == step_with_pace) show_start();
     validation_due_ = step_ == plan_.num_steps() || validates_after(step_);
-    if (plan_.crosses(step_ - 1, options_.trainer.check_replicas_every_samples)) check_replicas();
+    if (plan_.crosses(step_ - 1, options_.trainer.check_replicas_every_samples)) check_weights();
     if (checkpoint_due_ || plan_.crosses(step_ - 1, options_.checkpoint.every_samples))
       save_checkpoint(false);
   }
@@ -210,12 +217,10 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
   usual_step_seconds_ = num_steps_here_++ < 2 ? step_seconds : 0.9 * usual_step_seconds_ + 0.1 * step_seconds;
   total_data_wait_ += all.data_wait;
   total_step_seconds_ += step_seconds;
-  if (is_first() && (step_ % options_.trainer.log_every_steps == 0 || step_ == plan_.num_steps())) {
-    const auto loss_bits = static_cast<float>(loss);
-    const std::uint64_t fingerprint = digest64(std::as_bytes(std::span(&loss_bits, 1)), all.inputs);
+  if (is_first() && (step_ % options_.trainer.log_every_steps == 0 || step_ == plan_.num_steps()))
     metrics_->write("train", step_,
                     {{"samples", plan_.samples_after(step_)},
-                     {"epoch", batch.samples.empty() ? 0 : batch.samples.back().epoch},
+                     {"epoch", batch.samples.back().epoch},
                      {"loss", loss},
                      {"lr", lr},
                      {"grad_norm", norm},
@@ -227,8 +232,7 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
                        {"sync", outcome.exposed_sync_seconds},
                        {"optimizer", end - optimizer_start}}},
                      {"inputs", to_hex(all.inputs)},
-                     {"fingerprint", to_hex(fingerprint)}});
-  }
+                     {"fingerprint", fingerprint_of(all.inputs, loss)}});
   const auto dice = last_metrics_.find("dice");
   display_.progress({step_, plan_.global_batch() / usual_step_seconds_, loss,
                      total_data_wait_ / total_step_seconds_,
@@ -253,7 +257,7 @@ void Trainer::update_weights(double loss, double norm, double lr) {
     if (clip > 0.0 && norm > clip) scale_gradients(parameters_, clip / norm);
     optimizer_->step(lr);
     training_step_->update_statistics();
-    update_average();
+    if (average_) move_average(*average_, *model_, options_.trainer.ema_decay, optimizer_->num_steps());
     skipped_in_a_row_ = 0;
     return;
   }
@@ -269,16 +273,6 @@ void Trainer::update_weights(double loss, double norm, double lr) {
             "(trainer.clip_norm), or leave such updates out (trainer.nan_policy=skip, at most {} in a row)",
             what, std::max<std::int64_t>(0, saved_step_), most_skipped_in_a_row));
   log::warning("{}; the update is left out", what);
-}
-
-void Trainer::update_average() {
-  if (!average_) return;
-  const torch::NoGradGuard no_gradient;
-  // Young averages forget faster: the first steps would otherwise stay in them for long.
-  const auto steps = static_cast<double>(optimizer_->num_steps());
-  const double decay = std::min(options_.trainer.ema_decay, (1.0 + steps) / (10.0 + steps));
-  auto shadows = state_tensors(*average_);
-  torch::_foreach_lerp_(shadows, state_tensors(*model_), 1.0 - decay);
 }
 
 void Trainer::validate() {
@@ -300,10 +294,21 @@ void Trainer::validate() {
       write_picture(pictures / fmt::format("step-{:09d}-{}.png", step_, volume.volume.id), volume,
                     scores.best.threshold);
   });
+  report_validation(scores);
   last_metrics_ = {{"dice", scores.best.dice}, {"threshold", scores.best.threshold},
                    {"auprc", scores.auprc},    {"auroc", scores.auroc},
                    {"loss", scores.loss},      {"l1", scores.l1}};
   validated_step_ = step_;
+  validation_due_ = false;
+  const bool is_best = improves(options_.checkpoint.metric, last_metrics_, best_metrics_);
+  if (is_best) best_metrics_ = last_metrics_;
+  if (saved_step_ == step_)
+    on_rank_zero(communicator_, [&] { store_.add_metrics(step_, last_metrics_, is_best); });
+  else if (is_best)
+    save_checkpoint(true);
+}
+
+void Trainer::report_validation(const SetScores& scores) const {
   if (is_first())
     metrics_->write("validation", step_,
                     {{"samples", plan_.samples_after(step_)},
@@ -322,13 +327,6 @@ void Trainer::validate() {
       " ({} patients, {})",
       format_count(plan_.samples_after(step_)), scores.best.dice, scores.best.threshold, scores.auprc,
       scores.auroc, scores.l1, scores.loss, scores.patients, format_duration(scores.seconds));
-  validation_due_ = false;
-  const bool is_best = improves(options_.checkpoint.metric, last_metrics_, best_metrics_);
-  if (is_best) best_metrics_ = last_metrics_;
-  if (saved_step_ == step_)
-    on_rank_zero(communicator_, [&] { store_.add_metrics(step_, last_metrics_, is_best); });
-  else if (is_best)
-    save_checkpoint(true);
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -349,7 +347,7 @@ TrainState Trainer::current_state() const {
 }
 
 void Trainer::save_checkpoint(bool is_best) {
-  check_replicas();
+  check_weights();
   const double start = now_seconds();
   on_rank_zero(communicator_, [&] { store_.save(current_state(), is_best, options_.checkpoint.keep_last); });
   saved_step_ = step_;
@@ -357,15 +355,10 @@ void Trainer::save_checkpoint(bool is_best) {
   event("checkpoint", fmt::format("{}{:.2f} s", is_best ? "best, " : "", now_seconds() - start));
 }
 
-void Trainer::check_replicas() const {
-  const auto digests = communicator_.all_gather(weights_digest(named_state(*model_)));
-  for (std::size_t rank = 1; rank < digests.size(); ++rank)
-    if (digests[rank] != digests[0])
-      throw AgreedError(ExitCode::communication,
-                        fmt::format("the weights of rank {} differ from those of rank 0 at step {}: memory "
-                                    "or network of its node may "
-                                    "be faulty. Start again: the run resumes from the checkpoint of step {}",
-                                    rank, step_, std::max<std::int64_t>(0, saved_step_)));
+void Trainer::check_weights() const {
+  check_replicas(communicator_, *model_,
+                 fmt::format("At step {}; start again: the run resumes from the checkpoint of step {}", step_,
+                             std::max<std::int64_t>(0, saved_step_)));
 }
 
 // ----------------------------------------------------------------------------------------------------------

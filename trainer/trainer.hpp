@@ -57,9 +57,9 @@ class Trainer {
   StepReport exchange(const StepReport& own) const;
   void update_weights(double loss, double norm, double lr);
   void validate();
+  void report_validation(const SetScores& scores) const;
   void save_checkpoint(bool is_best);
-  void check_replicas() const;
-  void update_average();
+  void check_weights() const;
   bool validates_after(std::int64_t steps) const;
   void write_state(const std::string& status) const;
   void event(const std::string& what, const std::string& detail) const;

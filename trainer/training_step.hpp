@@ -45,6 +45,7 @@ class TrainingStep {
   struct Inputs {
     torch::Tensor slices, mask, timestep, noise;
   };
+  void draw_noise(const Batch& batch, torch::Tensor& noise) const;
   Inputs make_inputs(const Batch& batch, StepOutcome& outcome) const;
   torch::Tensor drop_path_keep(const Batch& batch) const;
 
@@ -57,7 +58,5 @@ class TrainingStep {
   Schedule schedule_;
   std::unique_ptr<NoiseModel> noise_model_;
 };
-
-inline constexpr std::int64_t num_timesteps = 1000;
 
 }  // namespace gyrus

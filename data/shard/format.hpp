@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 /// Names and numbers of the shard format; docs/shard-format.md is the document that they mirror.
 namespace gyrus::shard_format {

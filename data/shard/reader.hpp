@@ -25,9 +25,7 @@ class ShardReader {
   std::int64_t height() const { return height_; }
   std::int64_t width() const { return width_; }
   const std::vector<std::string>& ids() const { return ids_; }
-  const std::vector<std::string>& subjects() const { return subjects_; }
   const std::filesystem::path& path() const { return path_; }
-  std::uint64_t bytes() const { return bytes_; }
 
   /// @throws DataError naming subject and slice when the stored bytes do not have their digest
   void read_image(std::int64_t volume, std::int64_t slice, float* values) const;

@@ -7,7 +7,7 @@
 namespace gyrus {
 
 /// A volume in (x, y, z) order, z running fastest: the order in which preprocessing thinks. Slices of a shard
-/// are [z][x][y]; `data/prepare.cpp` turns one into the other.
+/// are [z][x][y]; `make_volume` turns one into the other.
 template <class T>
 struct Grid {
   std::array<std::int64_t, 3> size{};

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Options that documents and configurations name exist: every `group.key` in back quotes, every key of configs/.
+# Options that documents name exist: every `group.key` in back quotes. (compose_all.sh binds every key of configs/.)
 set -uo pipefail
 gyrus=$1
 cd "$(dirname "$0")/../.."

@@ -29,5 +29,7 @@ compare() { # NAME RANKS... -- [override ...]: trains on 1 rank and on each of R
 
 compare even 2 3 4 -- trainer.global_batch=8 trainer.max_samples=240
 compare uneven 2 3 4 -- trainer.global_batch=7 trainer.max_samples=210
+# One noise field per step, weights averaged, gradients clipped.
+compare shared 3 -- trainer.global_batch=8 trainer.max_samples=240 noise.sharing=batch trainer.ema_decay=0.9 trainer.clip_norm=0.5
 # One group over all ranks. At high learning rates Adam turns rounding of tiny gradients into steps of full size, whatever the layout.
 compare whole 3 -- trainer.global_batch=8 trainer.max_samples=240 model.encoder.norm_group_samples=0 trainer.optimizer.lr=2e-4

@@ -13,6 +13,10 @@ grep -q '"status": "stopped"' runs/stopped/state.json || fail "state.json does n
 train 2 stopped "${long[@]}" || { cat stopped.log; fail "the resumed run"; }
 [ "$(weights_digest stopped)" = "$wanted" ] || fail "weights differ after a stop"
 
+echo "--- checkpoints by time"
+train 2 timed trainer.max_samples=240 checkpoint.every_samples=0 checkpoint.every_minutes=0.002 || { cat timed.log; fail "a run with checkpoints by time"; }
+[ "$(grep -c '"event":"checkpoint"' runs/timed/metrics.jsonl)" -gt 2 ] || fail "checkpoint.every_minutes made no checkpoints"
+
 echo "--- kill -9 of each rank"
 for victim in 1 2; do
   run=killed$victim

@@ -11,6 +11,7 @@
 #include "trainer/distributed/gradient_sync.hpp"
 #include "trainer/distributed/mpi_backend.hpp"
 #include "trainer/distributed/process_group.hpp"
+#include "trainer/distributed/replicas.hpp"
 #include "trainer/models/batch_norm.hpp"
 #include "trainer/plan.hpp"
 
@@ -137,6 +138,28 @@ TEST(GroupBatchNorm, OneGroupEqualsPlainBatchNorm) {
   EXPECT_TRUE(ours.output.allclose(plain, 1e-12, 1e-12));
   EXPECT_TRUE(ours.running_mean.allclose(mean, 1e-12, 1e-12));
   EXPECT_TRUE(ours.running_var.allclose(var, 1e-12, 1e-12));
+}
+
+TEST(Replicas, OneChangedBitOnOneRankIsFoundAndNamedOnAll) {
+  torch::manual_seed(7);
+  torch::nn::Linear layer(5, 3);  // equal on all ranks
+  EXPECT_NO_THROW(check_replicas(world(), *layer, ""));
+  if (world().size() == 1) return;
+  const int last = world().size() - 1;
+  if (world().rank() == last) {
+    const torch::NoGradGuard no_gradient;
+    auto* word = reinterpret_cast<std::uint32_t*>(layer->weight.data_ptr<float>());
+    *word ^= 1;
+  }
+  try {
+    check_replicas(world(), *layer, "Start again");
+    FAIL() << "every rank must throw";
+  } catch (const AgreedError& problem) {
+    EXPECT_EQ(problem.code(), ExitCode::communication);
+    const std::string message = problem.what();
+    EXPECT_NE(message.find("weights of rank " + std::to_string(last)), std::string::npos) << message;
+    EXPECT_NE(message.find("Start again"), std::string::npos) << message;
+  }
 }
 
 TEST(Communicator, GathersSumsAndBroadcasts) {

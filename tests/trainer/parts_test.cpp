@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "launch/error.hpp"
+#include "launch/files.hpp"
 #include "launch/stop_signal.hpp"
 #include "trainer/diffusion/noise.hpp"
 #include "trainer/diffusion/objective.hpp"
@@ -215,6 +216,27 @@ TEST(StopSignal, RemembersTheSignal) {
   EXPECT_EQ(signal.received(), SIGUSR1);
 }
 
+TEST(Average, FollowsTheWeightsWithTheDecayOfItsAge) {
+  torch::nn::Linear model(2, 1), average(2, 1);
+  const torch::NoGradGuard no_gradient;
+  model->weight.fill_(1.0);
+  average->weight.fill_(0.0);
+  move_average(*average, *model, 0.9, 1);  // (1 + 1) / (10 + 1): young
+  EXPECT_NEAR(average->weight[0][0].item<double>(), 9.0 / 11.0, 1e-6);
+  average->weight.fill_(0.0);
+  move_average(*average, *model, 0.9, 100'000);
+  EXPECT_NEAR(average->weight[0][0].item<double>(), 0.1, 1e-6);
+}
+
+TEST(GradientClipping, NormIsOverAllGradientsAndScalingKeepsDirection) {
+  torch::Tensor a = torch::zeros({2}).requires_grad_(true), b = torch::zeros({1}).requires_grad_(true);
+  (3.0 * a[0] + 4.0 * a[1] + 12.0 * b[0]).backward();
+  EXPECT_NEAR(gradient_norm({a, b}).item<double>(), 13.0, 1e-5);
+  scale_gradients({a, b}, 1.0 / 13.0);
+  EXPECT_NEAR(gradient_norm({a, b}).item<double>(), 1.0, 1e-6);
+  EXPECT_NEAR(b.grad()[0].item<double>(), 12.0 / 13.0, 1e-6);
+}
+
 TEST(RunDirectory, IsHeldByOneAtATimeAndCountsAttempts) {
   const auto folder = std::filesystem::temp_directory_path() / ("gyrus_run_" + std::to_string(::getpid()));
   {
@@ -227,7 +249,7 @@ TEST(RunDirectory, IsHeldByOneAtATimeAndCountsAttempts) {
   {
     const RunDirectory again(folder);
     EXPECT_EQ(again.attempt(), 2);
-    EXPECT_EQ(again.previous_status(), "stopped");
+    EXPECT_THAT(read_file(folder / "state.json"), HasSubstr("\"status\": \"stopped\""));
   }
   std::filesystem::remove_all(folder);
 }

@@ -19,8 +19,8 @@ std::filesystem::path newest_valid(const std::vector<CheckpointInfo>& all) {
       const TrainState state = read_checkpoint(info->folder);
       const std::int64_t lost = newest_samples - state.samples;
       if (info != all.rbegin())
-        log::warning("resuming from {} instead; {} samples after it are lost and will be trained again",
-                     info->folder.string(), lost > 0 ? std::to_string(lost) : "the");
+        log::warning("resuming from {} instead; {} lost and will be trained again", info->folder.string(),
+                     lost > 0 ? fmt::format("{} samples after it are", lost) : "what came after it is");
       return info->folder;
     } catch (const DataError& problem) {
       log::warning("the checkpoint {} cannot be used: {}", info->folder.string(), problem.what());
@@ -36,8 +36,7 @@ std::filesystem::path choose_checkpoint(const CheckpointStore& store, const std:
   if (all.empty() && store.had_checkpoints())
     throw FatalStateError(
         "this run had checkpoints and all of them are gone; it does not start again at step 0 by itself: "
-        "restore "
-        "one, or choose another run.name");
+        "restore one, or choose another run.name");
   if (all.empty() && (wanted == "auto" || wanted == "never")) return {};
   if (all.empty()) {
     read_checkpoint(wanted);  // every byte is compared with its digest

@@ -183,6 +183,43 @@ struct Evaluation {
   }
 };
 
+/// Takes checkpoint=PATH out of the overrides: `checkpoint` is a group of options too, but here the word
+/// names what to evaluate.
+fs::path take_checkpoint(std::vector<std::string>& overrides) {
+  const std::string key = "checkpoint=";
+  const auto given = std::ranges::find_if(overrides, [&](const auto& text) { return text.starts_with(key); });
+  if (given == overrides.end())
+    throw ConfigError("gyrus eval needs checkpoint=PATH: a checkpoint folder or a run folder");
+  const fs::path path = given->substr(key.size());
+  overrides.erase(given);
+  return path;
+}
+
+/// The checkpoint that all ranks evaluate. Collective.
+fs::path agree_on_checkpoint(const mpi::Communicator& world, const fs::path& wanted) {
+  std::string chosen;
+  on_rank_zero(world, [&] {
+    chosen = find_checkpoint(wanted).string();
+    const auto info = inspect_checkpoint(chosen, /*deep=*/false);
+    if (!info.valid) throw DataError(info.problem);
+  });
+  return world.broadcast_text(chosen, 0);
+}
+
+/// The averaged weights where the run kept an average, as in its validations.
+void load_weights(DiffusionModel& model, const fs::path& checkpoint) {
+  const TrainState state = read_checkpoint(checkpoint);
+  load_tensors(model, state.average.empty() ? state.weights : state.average, checkpoint.string());
+  model.eval();
+}
+
+void write_results(const Evaluation& evaluation, const Config& config) {
+  write_file_atomically(evaluation.folder / "config.yaml", config.to_yaml());
+  write_file_atomically(evaluation.folder / "patients.csv", csv_of(evaluation.rows));
+  write_file_atomically(evaluation.folder / "patients.json", json(evaluation.rows).dump(1) + "\n");
+  write_file_atomically(evaluation.folder / "summary.json", json(evaluation.summaries).dump(1) + "\n");
+}
+
 }  // namespace
 
 int eval_verb(const std::vector<std::string>& words) {
@@ -199,20 +236,7 @@ int eval_verb(const std::vector<std::string>& words) {
   const mpi::Environment environment;
   const auto world = mpi::Communicator::world();
   log::configure(world.rank(), arguments.quiet);
-  // `checkpoint` is a group of options too; here the word names what to evaluate.
-  const auto given = std::ranges::find_if(arguments.overrides,
-                                          [](const auto& text) { return text.starts_with("checkpoint="); });
-  if (given == arguments.overrides.end())
-    throw ConfigError("gyrus eval needs checkpoint=PATH: a checkpoint folder or a run folder");
-  const fs::path wanted = given->substr(std::string("checkpoint=").size());
-  arguments.overrides.erase(given);
-  std::string chosen;
-  on_rank_zero(world, [&] {
-    chosen = find_checkpoint(wanted).string();
-    const auto info = inspect_checkpoint(chosen, /*deep=*/false);
-    if (!info.valid) throw DataError(info.problem);
-  });
-  const fs::path checkpoint = world.broadcast_text(chosen, 0);
+  const fs::path checkpoint = agree_on_checkpoint(world, take_checkpoint(arguments.overrides));
   const Config config = configuration_of(run_folder_of(checkpoint), arguments);
   const ProgramOptions options = bind_program_options(config);
 
@@ -225,10 +249,8 @@ int eval_verb(const std::vector<std::string>& words) {
   move_model(model, device);
   on_every_rank(world, [&] {
     dataset.emplace(Dataset::open(options.trainer.data));
-    const TrainState state = read_checkpoint(checkpoint);
-    load_tensors(model, state.average.empty() ? state.weights : state.average, checkpoint.string());
+    load_weights(model, checkpoint);
   });
-  model.eval();
   const Schedule schedule(num_timesteps);
   const Evaluator evaluator(*dataset, schedule, options.trainer.noise, options.trainer.evaluation,
                             options.trainer.seed, device);
@@ -239,12 +261,7 @@ int eval_verb(const std::vector<std::string>& words) {
     for (const auto& baseline : make_baselines(*dataset))
       evaluation.run(baseline.name, evaluator, baseline.make_map);
 
-  on_rank_zero(world, [&] {
-    write_file_atomically(evaluation.folder / "config.yaml", config.to_yaml());
-    write_file_atomically(evaluation.folder / "patients.csv", csv_of(evaluation.rows));
-    write_file_atomically(evaluation.folder / "patients.json", json(evaluation.rows).dump(1) + "\n");
-    write_file_atomically(evaluation.folder / "summary.json", json(evaluation.summaries).dump(1) + "\n");
-  });
+  on_rank_zero(world, [&] { write_results(evaluation, config); });
   if (world.rank() == 0) {
     if (as_json)
       fmt::print("{}\n", json(evaluation.summaries).dump(1));

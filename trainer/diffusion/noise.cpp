@@ -2,6 +2,7 @@
 
 #include <c10/util/Half.h>
 
+#include "trainer/diffusion/schedule.hpp"
 #include "trainer/diffusion/simplex.hpp"
 
 namespace gyrus {
@@ -15,7 +16,7 @@ class SimplexModel : public NoiseModel {
     const SimplexNoise noise(static_cast<std::int64_t>(random.next64()));
     SimplexField field{options_.octaves, options_.persistence, options_.feature_size};
     if (options_.random_origin) {
-      // The lattice repeats after 256 cells, so these origins are all there are.
+      // The permutation table has a period of 256 cells: wide enough for fields of any key to differ.
       field.origin_x = random.uniform(0.0, 256.0);
       field.origin_y = random.uniform(0.0, 256.0);
     }
@@ -42,7 +43,7 @@ class GaussianModel : public NoiseModel {
 void NoiseOptions::fields(Fields& f) {
   f.field("kind", kind, "what is added to a slice", {.choices = {"simplex", "gaussian"}});
   f.field("level", level, "timesteps at test time; the reconstructions of several are averaged",
-          {.min = 0, .max = 999, .may_change_on_resume = true});
+          {.min = 0, .max = num_timesteps - 1, .may_change_on_resume = true});
   f.field("sharing", sharing,
           "one field per sample (slice), or one per training batch and per test volume (Q10)",
           {.choices = {"sample", "batch"}});

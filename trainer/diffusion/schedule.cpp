@@ -19,11 +19,11 @@ double cosine_alpha_bar(double fraction) {
 
 }  // namespace
 
-Schedule::Schedule(std::int64_t num_timesteps) {
+Schedule::Schedule(std::int64_t steps) {
   double product = 1.0;
   std::vector<double> signal, noise;
-  for (std::int64_t t = 0; t < num_timesteps; ++t) {
-    const auto total = static_cast<double>(num_timesteps);
+  for (std::int64_t t = 0; t < steps; ++t) {
+    const auto total = static_cast<double>(steps);
     const double ratio = cosine_alpha_bar(static_cast<double>(t + 1) / total) /
                          cosine_alpha_bar(static_cast<double>(t) / total);
     beta.push_back(std::min(1.0 - ratio, largest_beta));

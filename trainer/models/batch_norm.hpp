@@ -11,7 +11,7 @@ namespace gyrus {
 
 /// Which samples of the global batch share batch statistics: fixed groups of `group_samples` consecutive
 /// ones, so the mathematics does not depend on how ranks divide the batch. Shared by all norms of a model;
-/// the trainer sets it each step.
+/// the training step sets it when it is made.
 struct SampleGroups {
   std::int64_t first = 0;          // position of this rank's first sample in the global batch
   std::int64_t global_batch = 0;   // 0: the samples at hand are the whole batch

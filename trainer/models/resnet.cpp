@@ -72,7 +72,6 @@ ResNet::ResNet(const EncoderOptions& options, std::int64_t outputs)
           std::to_string(block), std::make_shared<Bottleneck>(in, width, stride, block == 0, groups_)));
       in = width * expansion;
     }
-    stage_ends_.push_back(bottlenecks_.size());
   }
   const double last = std::max<double>(1.0, static_cast<double>(bottlenecks_.size()) - 1.0);
   for (std::size_t i = 0; i < bottlenecks_.size(); ++i)

@@ -38,7 +38,7 @@ class ResNet : public torch::nn::Module {
   /// Probability of dropping block i, 0 for the first, `drop_path` for the last.
   const std::vector<double>& drop_rates() const { return drop_rates_; }
 
-  /// What the norms take as a batch; set before each training step.
+  /// What the norms take as a batch; set once, before the first training step.
   SampleGroups& sample_groups() { return *groups_; }
 
   void record_blocks(bool on) { recording_ = on; }
@@ -50,7 +50,6 @@ class ResNet : public torch::nn::Module {
   std::shared_ptr<GroupBatchNorm> stem_norm_;
   std::vector<std::shared_ptr<torch::nn::Module>> bottlenecks_;
   std::vector<double> drop_rates_;
-  std::vector<std::size_t> stage_ends_;
   bool recording_ = false;
   std::vector<std::pair<std::string, torch::Tensor>> recorded_;
 };
