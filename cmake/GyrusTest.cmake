@@ -31,13 +31,19 @@ function(gyrus_test name)
     if(NOT arg_LABELS)
       set(arg_LABELS unit)
     endif()
-    string(REPLACE ";" "\\;" arg_LABELS "${arg_LABELS}")  # survives one more round of list expansion
     set(discovery POST_BUILD)
     if(arg_CASES_FROM_FILES)
       set(discovery PRE_TEST)
     endif()
-    gtest_discover_tests(${name} DISCOVERY_MODE ${discovery} DISCOVERY_TIMEOUT 60
-      PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${GYRUS_TEST_ENVIRONMENT}")
+    gtest_discover_tests(${name} DISCOVERY_MODE ${discovery} DISCOVERY_TIMEOUT 60)
+    # Properties that are lists do not survive the way through gtest_discover_tests: ctest reads them from a file of ours.
+    set(properties ${CMAKE_CURRENT_BINARY_DIR}/${name}_properties.cmake)
+    file(WRITE ${properties} "foreach(test IN LISTS ${name}_TESTS)
+  set_tests_properties(\"\${test}\" PROPERTIES LABELS \"${arg_LABELS}\" TIMEOUT ${arg_TIMEOUT}
+    ENVIRONMENT \"${GYRUS_TEST_ENVIRONMENT}\")
+endforeach()
+")
+    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${properties})
     return()
   endif()
   target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/mpi_main.cpp)
