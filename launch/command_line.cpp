@@ -4,9 +4,32 @@
 
 #include <algorithm>
 
+#include "launch/config/node.hpp"
 #include "launch/error.hpp"
+#include "launch/version.hpp"
 
 namespace gyrus {
+
+int run_verb(const std::vector<std::string>& words, std::span<const Verb> verbs) {
+  const std::string name = words.empty() ? "--help" : words.front();
+  std::vector<std::string> names;
+  for (const Verb& verb : verbs) {
+    if (name == verb.name) return verb.run({words.begin() + 1, words.end()});
+    names.emplace_back(verb.name);
+  }
+  if (name != "--help" && name != "-h") {
+    const std::string suggestion = nearest_word(name, names);
+    throw ConfigError(fmt::format("gyrus has no verb '{}'{}; `gyrus --help` lists them", name,
+                                  suggestion.empty() ? "" : ", did you mean " + suggestion + "?"));
+  }
+  fmt::print(
+      "gyrus {}: trains conditioned diffusion models that find anomalies in brain MRI\n\nusage: gyrus VERB "
+      "[arguments]\n\n",
+      version);
+  for (const Verb& verb : verbs) fmt::print("  {:<12}{}\n", verb.name, verb.summary);
+  fmt::print("\n`gyrus VERB --help` explains a verb, `gyrus config options` lists every option.\n");
+  return 0;
+}
 
 void ConfigArguments::add_to(CLI::App& app) {
   app.add_option("-c,--config-name", config_name, "primary config, without .yaml")->capture_default_str();
@@ -19,14 +42,14 @@ void ConfigArguments::add_to(CLI::App& app) {
   app.add_option("overrides", overrides, "key=value, group=option, +key=value, ~key")->type_name("");
 }
 
-Config ConfigArguments::compose() const {
+ComposeRequest ConfigArguments::request() const {
   ComposeRequest request;
   request.config_folder = find_config_folder();
   request.extra_folders.assign(config_folders.begin(), config_folders.end());
   request.config_name = config_name;
   request.overrides = overrides;
   request.allow_new_keys = true;
-  return Config::compose(request);
+  return request;
 }
 
 bool parse_arguments(CLI::App& app, std::vector<std::string> arguments) {

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,15 @@ struct Verb {
   const char* name;
   const char* summary;
   std::function<int(const std::vector<std::string>& arguments)> run;
+  // What completion offers:
+  bool takes_overrides = false;
+  std::vector<std::string> commands = {};
+  bool commands_are_optional = false;  // overrides may stand in the place of a command
 };
+
+/// Runs the verb that the first word names with the rest of the words; prints the table of verbs for --help
+/// or no word. @throws ConfigError for an unknown verb, and what the verb throws
+int run_verb(const std::vector<std::string>& words, std::span<const Verb> verbs);
 
 /// The arguments that every verb with a configuration takes: [override ...], -c/--config-name, --config-dir,
 /// --quiet.
@@ -26,8 +35,10 @@ struct ConfigArguments {
   bool quiet = false;
 
   void add_to(CLI::App& app);
+  /// @throws ConfigError when there is no folder of configs
+  ComposeRequest request() const;
   /// @throws ConfigError
-  Config compose() const;
+  Config compose() const { return Config::compose(request()); }
 };
 
 /// Parses the arguments of a verb. `--help` prints the help to stdout and returns false: the verb returns 0

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "launch/error.hpp"
 
@@ -95,6 +96,12 @@ void write_info(const std::string& message) {
 }
 void write_warning(const std::string& message) {
   write(spdlog::level::warn, "warning: ", message);
+}
+void write_warning_once(const std::string& message) {
+  static std::mutex mutex;
+  static std::set<std::string> said;
+  const std::lock_guard lock(mutex);
+  if (said.insert(message).second) write_warning(message);
 }
 void write_error(const std::string& message) {
   write(spdlog::level::err, "error: ", message);

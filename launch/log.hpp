@@ -31,6 +31,8 @@ void progress(const std::string& line);
 void write_info(const std::string& message);
 void write_warning(const std::string& message);
 void write_error(const std::string& message);
+/// Says the same thing once: a sweep reads the same files for every trial.
+void write_warning_once(const std::string& message);
 
 template <class... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
@@ -39,6 +41,10 @@ void info(fmt::format_string<Args...> format, Args&&... args) {
 template <class... Args>
 void warning(fmt::format_string<Args...> format, Args&&... args) {
   write_warning(fmt::format(format, std::forward<Args>(args)...));
+}
+template <class... Args>
+void warning_once(fmt::format_string<Args...> format, Args&&... args) {
+  write_warning_once(fmt::format(format, std::forward<Args>(args)...));
 }
 template <class... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {

@@ -21,10 +21,10 @@ fs::path run_dir_of(const Config& config) {
   return folder->text;
 }
 
-void freeze(const Config& config, const std::vector<std::string>& overrides, const fs::path& run_dir) {
+void freeze(const Config& config, const fs::path& run_dir) {
   gyrus::create_directories(run_dir);
   write_file_atomically(run_dir / "config.yaml", config.to_yaml());
-  write_file_atomically(run_dir / "overrides.yaml", overrides_to_yaml(overrides));
+  config.write_hydra_files(run_dir);
 }
 
 int submit_verb(const std::vector<std::string>& arguments, const CheckConfig& check) {
@@ -51,7 +51,7 @@ int submit_verb(const std::vector<std::string>& arguments, const CheckConfig& ch
     fmt::print("{}", script);
     return 0;
   }
-  freeze(config, given.overrides, run_dir);
+  freeze(config, run_dir);
   write_file_atomically(run_dir / "job.sbatch", script);
   fmt::print("{}\n", submit_script(run_dir / "job.sbatch"));
   return 0;

@@ -15,9 +15,8 @@ int submit_verb(const std::vector<std::string>& arguments, const CheckConfig& ch
 /// The text at `run.dir`. @throws ConfigError when it is not there
 std::filesystem::path run_dir_of(const Config& config);
 
-/// Writes config.yaml (resolved, what `gyrus train --frozen` reads) and overrides.yaml into `run_dir`.
+/// Writes config.yaml (resolved, what `gyrus train --frozen` reads) and Hydra's files into `run_dir`.
 /// @throws DataError
-void freeze(const Config& config, const std::vector<std::string>& overrides,
-            const std::filesystem::path& run_dir);
+void freeze(const Config& config, const std::filesystem::path& run_dir);
 
 }  // namespace gyrus

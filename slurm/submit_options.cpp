@@ -28,8 +28,7 @@ void SubmitOptions::fields(Fields& f) {
 
 void SweepOptions::fields(Fields& f) {
   f.field("name", name, "name of the sweep", {.may_change_on_resume = true});
-  f.field("dir", dir, "folder of the ledger and the runs; empty: sweeps/NAME",
-          {.may_change_on_resume = true});
+  f.field("dir", dir, "folder of the ledger and the runs", {.may_change_on_resume = true});
   f.field("launcher", launcher, "local: one trial after another here; slurm: one job array",
           {.choices = {"local", "slurm"}, .may_change_on_resume = true});
   f.field("ranks", ranks, "ranks of each local trial; more than 1 are started by mpirun",

@@ -32,14 +32,12 @@ struct SubmitOptions {
 /// How a sweep runs its trials; bound at `sweep`.
 struct SweepOptions {
   std::string name = "sweep";
-  std::string dir;
+  std::string dir = "sweeps/sweep";
   std::string launcher = "local";
   std::int64_t ranks = 1;
   std::int64_t max_parallel = 0;
 
   void fields(Fields& f);
-  /// `dir`, or sweeps/NAME.
-  std::string folder() const { return dir.empty() ? "sweeps/" + name : dir; }
 };
 
 }  // namespace gyrus

@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <set>
 
 #include "launch/command_line.hpp"
+#include "launch/config/composer.hpp"
+#include "launch/config/multirun.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
@@ -13,7 +17,6 @@
 #include "slurm/scheduler.hpp"
 #include "slurm/submit_options.hpp"
 #include "slurm/sweep_ledger.hpp"
-#include "slurm/sweep_plan.hpp"
 #include "slurm/sweep_table.hpp"
 
 namespace gyrus {
@@ -24,45 +27,61 @@ namespace fs = std::filesystem;
 /// A sweep whose trials have all been composed and checked.
 struct PreparedSweep {
   SweepLedger ledger;
-  std::vector<Config> configs;                      // per trial
-  std::vector<std::vector<std::string>> overrides;  // per trial, all of them
-  SweepOptions options;
-  fs::path folder;  // absolute
+  std::vector<Config> configs;  // per trial
+  fs::path folder;              // absolute
 };
 
-std::string trial_folder_name(int number) {
-  return fmt::format("trial-{:03d}", number);
+/// The overrides of a trial that differ between trials.
+std::vector<std::string> varying(const SweepJob& job, const std::vector<std::string>& keys) {
+  std::vector<std::string> overrides;
+  for (const std::string& text : job.overrides)
+    if (std::ranges::find(keys, text.substr(0, text.find('='))) != keys.end()) overrides.push_back(text);
+  return overrides;
+}
+
+void refuse_own_options(const std::vector<std::string>& varying_keys) {
+  for (const std::string& key : varying_keys)
+    if (key.starts_with("sweep.") || key.starts_with("submit."))
+      throw ConfigError(fmt::format("{} is an option of the whole sweep and takes one value", key));
+}
+
+/// The trial's configuration, writing into `run_dir`.
+Config config_of_trial(SweepJob& job, const fs::path& run_dir) {
+  apply_override(job.root, parse_override(fmt::format("run.dir='{}'", run_dir.string())),
+                 /*allow_new_keys=*/true);
+  return config_of(std::move(job.root));
 }
 
 PreparedSweep prepare(const ConfigArguments& given, const CheckConfig& check) {
-  const SweepPlan plan = plan_sweep(given.overrides);
+  Multirun multirun = compose_multirun(given.request());
+  refuse_own_options(multirun.varying_keys);
+  SweepOptions options;
+  config_of(multirun.jobs.front().root).bind("sweep", options);
   PreparedSweep sweep;
-  for (const auto& varying : plan.trials) {
-    ConfigArguments trial = given;
-    trial.overrides = plan.fixed;
-    trial.overrides.insert(trial.overrides.end(), varying.begin(), varying.end());
-    if (sweep.configs.empty()) {  // the options of the sweep do not vary
-      trial.compose().bind("sweep", sweep.options);
-      sweep.folder = fs::absolute(sweep.options.folder());
-    }
-    SweepTrial entry;
-    entry.number = static_cast<int>(sweep.configs.size());
-    entry.overrides = varying;
-    entry.run_dir = sweep.folder / trial_folder_name(entry.number);
-    trial.overrides.push_back(fmt::format("run.dir='{}'", entry.run_dir.string()));
+  sweep.folder = fs::absolute(options.dir).lexically_normal();
+  sweep.ledger.name = options.name;
+  sweep.ledger.launcher = options.launcher;
+  sweep.ledger.varying_keys = multirun.varying_keys;
+  std::set<fs::path> folders;
+  for (SweepJob& job : multirun.jobs) {
+    SweepTrial trial;
+    trial.number = static_cast<int>(sweep.configs.size());
+    trial.overrides = varying(job, multirun.varying_keys);
+    trial.run_dir = sweep.folder / job.subdir;
+    if (!folders.insert(trial.run_dir).second)
+      throw ConfigError(
+          fmt::format("two trials have the folder {}: hydra.sweep.subdir must differ for each, "
+                      "as ${{hydra.job.num}} does",
+                      trial.run_dir.string()));
     try {
-      sweep.configs.push_back(trial.compose());
+      sweep.configs.push_back(config_of_trial(job, trial.run_dir));
       check(sweep.configs.back());
     } catch (const ConfigError& error) {
-      throw ConfigError(fmt::format("trial {} ({}): {}; no trial was started", entry.number,
-                                    fmt::join(varying, " "), error.what()));
+      throw ConfigError(fmt::format("trial {} ({}): {}; no trial was started", trial.number,
+                                    fmt::join(trial.overrides, " "), error.what()));
     }
-    sweep.ledger.trials.push_back(std::move(entry));
-    sweep.overrides.push_back(std::move(trial.overrides));
+    sweep.ledger.trials.push_back(std::move(trial));
   }
-  sweep.ledger.name = sweep.options.name;
-  sweep.ledger.launcher = sweep.options.launcher;
-  sweep.ledger.varying_keys = plan.varying_keys;
   return sweep;
 }
 
@@ -126,24 +145,17 @@ int start(SweepLedger& ledger, const fs::path& folder, const Config& config) {
   return 0;
 }
 
-int run_sweep(const ConfigArguments& given, const CheckConfig& check, bool dry_run) {
-  PreparedSweep sweep = prepare(given, check);
-  if (dry_run) {
-    fmt::print("{}", trials_table(sweep.ledger).to_markdown());
-    return 0;
+/// A sweep starts ranks by itself; started on several ranks it would run as often.
+void refuse_several_ranks() {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    const char* size = std::getenv(name);
+    const bool in_step = std::getenv("PMIX_RANK") != nullptr;
+    if (size && in_step && std::atoi(size) > 1)
+      throw ConfigError(
+          fmt::format("a sweep was started on {} ranks; start it once, sweep.ranks={} gives each trial its "
+                      "ranks",
+                      size, size));
   }
-  if (fs::exists(sweep.folder / SweepLedger::file_name)) {
-    throw ConfigError(
-        fmt::format("{0} holds a sweep already: `gyrus sweep resume {0}` continues it; for a new one choose "
-                    "another sweep.name or sweep.dir",
-                    sweep.folder.string()));
-  }
-  for (std::size_t i = 0; i < sweep.configs.size(); ++i) {
-    freeze(sweep.configs[i], sweep.overrides[i], sweep.ledger.trials[i].run_dir);
-  }
-  sweep.ledger.write(sweep.folder);
-  log::info("{} trials in {}", sweep.ledger.trials.size(), sweep.folder.string());
-  return start(sweep.ledger, sweep.folder, sweep.configs.front());
 }
 
 int resume(const fs::path& folder) {
@@ -162,8 +174,30 @@ int collect(const fs::path& folder) {
 
 }  // namespace
 
+int run_sweep(const ConfigArguments& given, const CheckConfig& check, bool dry_run) {
+  refuse_several_ranks();
+  PreparedSweep sweep = prepare(given, check);
+  if (dry_run) {
+    fmt::print("{}", trials_table(sweep.ledger).to_markdown());
+    return 0;
+  }
+  if (fs::exists(sweep.folder / SweepLedger::file_name)) {
+    throw ConfigError(
+        fmt::format("{0} holds a sweep already: `gyrus sweep resume {0}` continues it; for a new one choose "
+                    "another sweep.name or sweep.dir",
+                    sweep.folder.string()));
+  }
+  for (std::size_t i = 0; i < sweep.configs.size(); ++i) {
+    freeze(sweep.configs[i], sweep.ledger.trials[i].run_dir);
+  }
+  sweep.ledger.write(sweep.folder);
+  log::info("{} trials in {}", sweep.ledger.trials.size(), sweep.folder.string());
+  return start(sweep.ledger, sweep.folder, sweep.configs.front());
+}
+
 int sweep_verb(const std::vector<std::string>& arguments, const CheckConfig& check) {
-  CLI::App app("One run per combination of listed values: gyrus sweep key=a,b other=1,2", "gyrus sweep");
+  CLI::App app("One run per combination of values: gyrus sweep key=a,b other=range(1,4); Hydra's grammar",
+               "gyrus sweep");
   ConfigArguments given;
   given.add_to(app);
   bool dry_run = false;

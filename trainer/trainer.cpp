@@ -369,19 +369,14 @@ std::map<std::string, std::string> Trainer::fixed_options() const {
   return options_fixed_on_resume([&](Fields& fields) { copy.fields(fields); });
 }
 
-std::string Trainer::options_digest() const {
-  std::uint64_t digest = 0;
-  for (const auto& [name, value] : fixed_options()) digest = digest64(name + "=" + value, digest);
-  return to_hex(digest);
-}
-
 bool Trainer::validates_after(std::int64_t steps) const {
   return steps > 0 && plan_.crosses(steps - 1, options_.validation.every_samples);
 }
 
 void Trainer::write_state(const std::string& status) const {
   if (is_first())
-    run_->write_state(status, communicator_.size(), step_, plan_.samples_after(step_), options_digest());
+    run_->write_state(status, communicator_.size(), step_, plan_.samples_after(step_),
+                      options_digest(fixed_options()));
 }
 
 void Trainer::event(const std::string& what, const std::string& detail) const {

@@ -67,7 +67,6 @@ class Trainer {
   DiffusionModel& evaluated_model() const { return average_ ? *average_ : *model_; }
   bool is_first() const { return communicator_.rank() == 0; }
   std::map<std::string, std::string> fixed_options() const;
-  std::string options_digest() const;
 
   Options options_;
   const mpi::Communicator& communicator_;

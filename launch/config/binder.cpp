@@ -45,7 +45,6 @@ class Binder : public Fields {
 
   void reject_unknown_keys() const { reject_unknown_keys(section_, path_); }
 
- protected:
   void begin_group(const char* name) override {
     remember(name);
     const ConfigNode* group = sections_.back() ? sections_.back()->find(name) : nullptr;
@@ -205,7 +204,6 @@ class Describer : public Fields {
     add(name, "list of text", fmt::format("[{}]", fmt::join(value, ", ")), help, rules);
   }
 
- protected:
   void begin_group(const char* name) override { path_.push_back(name); }
   void end_group() override { path_.pop_back(); }
 
@@ -221,6 +219,54 @@ class Describer : public Fields {
   std::vector<std::string> path_;
 };
 
+/// Binds each option, then describes it with the value it got.
+class BinderAndDescriber : public Fields {
+ public:
+  explicit BinderAndDescriber(const ConfigNode& root) : binder(root, "") {}
+
+  Binder binder;
+  Describer describer;
+
+  void field(const char* name, bool& value, const char* help, const Rules& rules) override {
+    both(name, value, help, rules);
+  }
+  void field(const char* name, std::int64_t& value, const char* help, const Rules& rules) override {
+    both(name, value, help, rules);
+  }
+  void field(const char* name, double& value, const char* help, const Rules& rules) override {
+    both(name, value, help, rules);
+  }
+  void field(const char* name, std::string& value, const char* help, const Rules& rules) override {
+    both(name, value, help, rules);
+  }
+  void field(const char* name, std::vector<std::int64_t>& value, const char* help,
+             const Rules& rules) override {
+    both(name, value, help, rules);
+  }
+  void field(const char* name, std::vector<double>& value, const char* help, const Rules& rules) override {
+    both(name, value, help, rules);
+  }
+  void field(const char* name, std::vector<std::string>& value, const char* help,
+             const Rules& rules) override {
+    both(name, value, help, rules);
+  }
+  void begin_group(const char* name) override {
+    binder.begin_group(name);
+    describer.begin_group(name);
+  }
+  void end_group() override {
+    binder.end_group();
+    describer.end_group();
+  }
+
+ private:
+  template <class T>
+  void both(const char* name, T& value, const char* help, const Rules& rules) {
+    binder.field(name, value, help, rules);
+    describer.field(name, value, help, rules);
+  }
+};
+
 }  // namespace
 
 void bind_fields(const ConfigNode& section, const std::string& path,
@@ -234,6 +280,14 @@ std::vector<OptionDescription> describe_options(const std::function<void(Fields&
   Describer describer;
   visit(describer);
   return describer.options;
+}
+
+std::vector<OptionDescription> bound_options(const ConfigNode& root,
+                                             const std::function<void(Fields&)>& visit) {
+  BinderAndDescriber both(root);
+  visit(both);
+  both.binder.reject_unknown_keys();
+  return both.describer.options;
 }
 
 std::string describe_rules(const Rules& rules) {

@@ -27,6 +27,11 @@ struct OptionDescription {
 };
 std::vector<OptionDescription> describe_options(const std::function<void(Fields&)>& visit);
 
+/// Binds and describes at once: `default_text` is the value that the configuration gives, or the default
+/// where it is silent. @throws ConfigError as bind_fields
+std::vector<OptionDescription> bound_options(const ConfigNode& root,
+                                             const std::function<void(Fields&)>& visit);
+
 /// The rule in words: "at least 1", "0 to 1", "simplex|gaussian"; empty without one.
 std::string describe_rules(const Rules& rules);
 

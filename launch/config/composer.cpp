@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "launch/config/defaults_list.hpp"
+#include "launch/config/hydra_node.hpp"
 #include "launch/config/repository.hpp"
 #include "launch/config/resolver.hpp"
 
@@ -140,7 +141,7 @@ void remove_value(ConfigNode& root, const Override& given, const std::vector<std
     throw CompositionError("delete_missing",
                            fmt::format("override {}: there is no '{}' to delete", given.text, given.key));
   }
-  if (given.has_value && !same_value(*target, given.value())) {
+  if (given.has_value && !given.value().is_null() && !same_value(*target, given.value())) {
     throw CompositionError("delete_mismatch",
                            fmt::format("override {}: the value of '{}' is {}, not {}; nothing is deleted",
                                        given.text, given.key, spell(*target), spell(given.value())));
@@ -156,17 +157,13 @@ void remove_value(ConfigNode& root, const Override& given, const std::vector<std
 constexpr const char* searchpath_key = "hydra.searchpath";
 
 /// Further config folders: hydra.searchpath of the command line, else of the primary config. They come last.
-std::vector<std::filesystem::path> searchpath(const std::vector<std::filesystem::path>& folders,
-                                              const std::string& primary_config,
+std::vector<std::filesystem::path> searchpath(const ConfigFile* primary,
                                               const std::vector<Override>& overrides) {
   ConfigNode list = ConfigNode::make_list();
-  ConfigRepository repository(folders);
-  const ConfigFile* primary = primary_config.empty() ? nullptr : repository.load(primary_config);
   if (primary && primary->content.find_path(searchpath_key))
     list = resolve_at(primary->content, searchpath_key);
-  for (const Override& given : overrides) {
+  for (const Override& given : overrides)
     if (given.key == searchpath_key && given.has_value) list = given.value();
-  }
   std::vector<std::filesystem::path> found;
   for (const ConfigNode& item : list.items) {
     const std::string scheme = "file://";
@@ -174,11 +171,53 @@ std::vector<std::filesystem::path> searchpath(const std::vector<std::filesystem:
   }
   const bool are_texts = std::all_of(list.items.begin(), list.items.end(),
                                      [](const ConfigNode& item) { return item.is_text(); });
-  if (!list.is_list() || !are_texts) {
+  if (!list.is_list() || !are_texts)
     throw CompositionError("searchpath", fmt::format("{} ({}) must be a list of folders", searchpath_key,
                                                      list.origin.describe()));
-  }
   return found;
+}
+
+ConfigRepository open_repository(const ComposeRequest& request, const std::vector<Override>& overrides) {
+  std::vector<std::filesystem::path> folders = {request.config_folder};
+  folders.insert(folders.end(), request.extra_folders.begin(), request.extra_folders.end());
+  ConfigRepository repository(std::move(folders));
+  const ConfigFile* primary = request.config_name.empty() ? nullptr : repository.load(request.config_name);
+  repository.append_folders(searchpath(primary, overrides));
+  return repository;
+}
+
+/// Whether an override chooses an option of a group, not a value.
+bool chooses_group(const Override& given, const ConfigRepository& repository) {
+  const bool is_mapping = given.has_value && given.value().is_mapping();
+  if (!is_mapping && repository.group_exists(given.key)) return true;
+  if (given.key.starts_with("hydra/"))
+    throw CompositionError("group_not_in_defaults",
+                           fmt::format("override {}: Hydra's own group {} is not there: `gyrus sweep` and "
+                                       "`gyrus submit` start jobs, sweep.launcher says how",
+                                       given.text, given.key));
+  if (given.has_package)
+    throw CompositionError("no_such_group", fmt::format("override {}: there is no group {} in {}", given.text,
+                                                        given.key, repository.folders_text()));
+  return false;
+}
+
+/// In the tree a text is a text, whether it stood in quotes or not.
+void forget_quotes(ConfigNode& node) {
+  node.quote = '\0';
+  for (ConfigNode& item : node.items) forget_quotes(item);
+  for (auto& [key, value] : node.entries) forget_quotes(value);
+}
+
+void refuse_sweep(const Override& given) {
+  if (!given.is_sweep()) return;
+  if (given.sweep().is_simple)
+    throw CompositionError(
+        "ambiguous", fmt::format("override {}: several values make a sweep (`gyrus sweep`, or --multirun); "
+                                 "quote the value ('a,b') or write a list ([a,b]) if one is meant",
+                                 given.text));
+  throw CompositionError("sweep_without_multirun",
+                         fmt::format("override {}: {} makes a sweep: `gyrus sweep`, or --multirun",
+                                     given.text, given.sweep().kind_name()));
 }
 
 }  // namespace
@@ -189,11 +228,13 @@ void merge(const ConfigNode& root, ConfigNode& target, const ConfigNode& source,
     if (meant.is_mapping()) target = std::move(meant);
   }
   if (target.is_mapping() && source.is_mapping()) {
+    KeyIndex keys(target);
     for (const auto& [key, value] : source.entries) {
-      if (ConfigNode* existing = target.find(key)) {
-        merge(root, *existing, value, join_path(path, key.text));
+      if (const auto place = keys.find(key)) {
+        merge(root, target.entries[*place].second, value, join_path(path, key.text));
       } else {
         target.entries.emplace_back(key, value);
+        keys.add(key);
       }
     }
     return;
@@ -232,56 +273,41 @@ void apply_override(ConfigNode& root, const Override& given, bool allow_new_keys
   const bool has_value = !target->is_null() && !target->is_missing();
   if (given.action == Override::Action::add && has_value && !is_container(given.value())) {
     throw CompositionError(
-        "already_there",
-        fmt::format("override {0}: '{1}' has a value ({2}) already; write {1}={3} to change "
-                    "it, or ++{1}={3} whether it exists or not",
-                    given.text, given.key, target->origin.describe(), given.choice_texts.front()));
+        "already_there", fmt::format("override {0}: '{1}' has a value ({2}) already; write {1}={3} to change "
+                                     "it, or ++{1}={3} whether it exists or not",
+                                     given.text, given.key, target->origin.describe(), given.value_text()));
   }
   if (!may_add) check_keys_exist(given, *target, given.value());
   set_value(root, *target, given);
 }
 
+std::vector<std::string> group_options(const ComposeRequest& request, const std::string& group) {
+  return open_repository(request, {}).options(group);
+}
+
 ConfigNode compose_tree(const ComposeRequest& request) {
   std::vector<Override> overrides;
   for (const std::string& text : request.overrides) overrides.push_back(parse_override(text));
-  std::vector<std::filesystem::path> folders = {request.config_folder};
-  folders.insert(folders.end(), request.extra_folders.begin(), request.extra_folders.end());
-  const std::vector<std::filesystem::path> more_folders = searchpath(folders, request.config_name, overrides);
-  folders.insert(folders.end(), more_folders.begin(), more_folders.end());
-  ConfigRepository repository(std::move(folders));
-
-  std::vector<Override> of_groups, of_values;
+  if (request.skip_sweeps) std::erase_if(overrides, [](const Override& given) { return given.is_sweep(); });
   for (Override& given : overrides) {
-    const std::string text = given.text;
-    if (given.key == searchpath_key) continue;
-    if (given.key.starts_with("hydra.") || given.key.starts_with("hydra/")) {
-      throw CompositionError(
-          "unknown_key", fmt::format("override {}: of Hydra's own options there is only {}; the folder of a "
-                                     "run is run.dir",
-                                     text, searchpath_key));
-    }
-    if (given.choices.size() > 1) {
-      throw CompositionError(
-          "ambiguous", fmt::format("override {}: several values make a sweep; quote the value ('a,b') or "
-                                   "write a list ([a,b]) if one is meant",
-                                   text));
-    }
-    const bool is_mapping = given.has_value && given.value().is_mapping();
-    if (!is_mapping && repository.group_exists(given.key)) {
-      of_groups.push_back(std::move(given));
-    } else if (given.has_package) {
-      throw CompositionError("no_such_group", fmt::format("override {}: there is no group {} in {}", text,
-                                                          given.key, repository.folders_text()));
-    } else {
-      of_values.push_back(std::move(given));
-    }
+    refuse_sweep(given);
+    forget_quotes(std::get<ConfigNode>(given.content));
   }
+
+  ConfigRepository repository = open_repository(request, overrides);
+  std::vector<Override> of_groups, of_values;
+  for (const Override& given : overrides)
+    (chooses_group(given, repository) ? of_groups : of_values).push_back(given);
+
   ConfigNode root = ConfigNode::make_mapping();
-  for (const ComposedPart& part : expand_defaults(repository, request.config_name, of_groups)) {
-    place_part(root, part, request.config_name);
-  }
-  for (const Override& given : of_values) apply_override(root, given, request.allow_new_keys);
-  root.erase("hydra");
+  root.entries.emplace_back(hydra_key, default_hydra_node());
+  const ExpandedDefaults expanded =
+      expand_defaults(repository, request.config_name, of_groups, /*skip_missing=*/request.skip_sweeps);
+  for (const ComposedPart& part : expanded.parts) place_part(root, part, request.config_name);
+  warn_about_hydra_keys(*root.find(hydra_key));
+  for (const Override& given : of_values)
+    apply_override(root, given, request.allow_new_keys && !given.is_of_hydra());
+  complete_hydra_node(*root.find(hydra_key), overrides, expanded.choices, request.config_name);
   return root;
 }
 

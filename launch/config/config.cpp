@@ -6,17 +6,24 @@
 
 #include "launch/config/binder.hpp"
 #include "launch/config/composer.hpp"
+#include "launch/config/multirun.hpp"
 #include "launch/config/resolver.hpp"
 #include "launch/config/yaml_reader.hpp"
 #include "launch/config/yaml_writer.hpp"
+#include "launch/files.hpp"
 
 namespace gyrus {
 namespace fs = std::filesystem;
 
-Config Config::compose(const ComposeRequest& request) {
+Config config_of(ConfigNode composed) {
   Config config;
-  config.root_ = std::make_shared<const ConfigNode>(resolve(compose_tree(request)));
+  config.root_ = std::make_shared<const ConfigNode>(resolve(composed));
+  config.composed_ = std::make_shared<const ConfigNode>(std::move(composed));
   return config;
+}
+
+Config Config::compose(const ComposeRequest& request) {
+  return config_of(compose_tree(request));
 }
 
 Config Config::load(const fs::path& file) {
@@ -37,16 +44,8 @@ std::string Config::to_json() const {
   return write_json(*root_);
 }
 
-std::string overrides_to_yaml(const std::vector<std::string>& overrides) {
-  ConfigNode list = ConfigNode::make_list();
-  for (const std::string& text : overrides) list.items.push_back(ConfigNode::make_text(text));
-  return write_unresolved_yaml(list);
-}
-
-std::vector<std::string> read_overrides(const std::filesystem::path& file) {
-  std::vector<std::string> overrides;
-  for (const ConfigNode& item : read_yaml_file(file).items) overrides.push_back(item.text);
-  return overrides;
+void Config::write_hydra_files(const fs::path& run_dir) const {
+  if (composed_) gyrus::write_hydra_files(*composed_, output_folders(*composed_).subdir, run_dir);
 }
 
 void Config::bind_section(const std::string& path, const std::function<void(Fields&)>& visit) const {
@@ -65,6 +64,12 @@ std::map<std::string, std::string> options_fixed_on_resume(const std::function<v
     if (!option.rules.may_change_on_resume) fixed[option.path] = option.default_text;
   }
   return fixed;
+}
+
+std::string options_digest(const std::map<std::string, std::string>& fixed) {
+  std::uint64_t digest = 0;
+  for (const auto& [name, value] : fixed) digest = digest64(name + "=" + value, digest);
+  return to_hex(digest);
 }
 
 fs::path find_config_folder() {

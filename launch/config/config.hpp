@@ -24,6 +24,9 @@ struct ComposeRequest {
   /// in the structs, and binding rejects the keys that are no options. False: Hydra's rule, only keys that
   /// exist.
   bool allow_new_keys = false;
+  /// Overrides that list several values are left out: what a sweep's jobs have in common. False: they are
+  /// errors.
+  bool skip_sweeps = false;
 };
 
 struct ConfigNode;  // launch/config/node.hpp
@@ -55,23 +58,33 @@ class Config {
   std::string to_json() const;
 
   const ConfigNode& root() const { return *root_; }
+  /// What was composed, its interpolations in place, with Hydra's own node; null pointer for a loaded file.
+  const ConfigNode* composed() const { return composed_.get(); }
+
+  /// Writes what Hydra's users' scripts look for: .hydra/config.yaml (interpolations kept) and
+  /// .hydra/overrides.yaml in `run_dir`; hydra.output_subdir names another folder, or null for none. Nothing
+  /// for a loaded file, which brings them already. @throws DataError
+  void write_hydra_files(const std::filesystem::path& run_dir) const;
 
  private:
+  friend Config config_of(ConfigNode composed);
   void bind_section(const std::string& path, const std::function<void(Fields&)>& visit) const;
-  std::shared_ptr<const ConfigNode> root_;
+  std::shared_ptr<const ConfigNode> root_, composed_;
 };
+
+/// Of a composed tree (composer.hpp, multirun.hpp). @throws ConfigError
+Config config_of(ConfigNode composed);
 
 /// Throws when a whole configuration cannot be what the program is started with, so that a verb that knows a
 /// part of it notices before it starts anything.
 using CheckConfig = std::function<void(const Config&)>;
 
-/// The overrides as a YAML list, as they were typed: the content of a run's overrides.yaml.
-std::string overrides_to_yaml(const std::vector<std::string>& overrides);
-/// What overrides_to_yaml wrote. @throws ConfigError, DataError
-std::vector<std::string> read_overrides(const std::filesystem::path& file);
-
 /// Dotted path -> value as text, of every option of a bound struct that may not change on resume.
 std::map<std::string, std::string> options_fixed_on_resume(const std::function<void(Fields&)>& visit);
+
+/// 16 hexadecimal digits over the names and values of such options. The order of keys, comments and paths of
+/// the machine do not matter: paths may change on resume.
+std::string options_digest(const std::map<std::string, std::string>& fixed);
 
 /// The folder `configs` of this installation: ${GYRUS_CONFIGS}, else the first `configs/config.yaml` found
 /// upwards from the program's folder, else share/gyrus/configs beside it. @throws ConfigError

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "launch/config/defaults_entry.hpp"
+#include "launch/log.hpp"
 
 namespace gyrus {
 namespace {
@@ -27,6 +28,13 @@ struct Choice {
   std::string text() const {
     if (!has_choice) return "null";
     return is_list ? fmt::format("[{}]", fmt::join(options, ",")) : options.front();
+  }
+  ConfigNode node() const {
+    if (!has_choice) return ConfigNode::make_null();
+    if (!is_list) return ConfigNode::make_text(options.front());
+    ConfigNode list = ConfigNode::make_list();
+    for (const std::string& option : options) list.items.push_back(ConfigNode::make_text(option));
+    return list;
   }
   bool operator==(const Choice&) const = default;
 };
@@ -49,10 +57,10 @@ Choice choice_of(const DefaultsEntry& entry) {
 
 class Expansion {
  public:
-  explicit Expansion(ConfigRepository& repository) : repository_(repository) {}
+  Expansion(ConfigRepository& repository, bool skip_missing)
+      : repository_(repository), skip_missing_(skip_missing) {}
 
-  std::vector<ComposedPart> run(const std::string& primary_config,
-                                const std::vector<Override>& group_overrides) {
+  ExpandedDefaults run(const std::string& primary_config, const std::vector<Override>& group_overrides) {
     for (const Override& override_ : group_overrides) take_override(override_);
     std::vector<ComposedPart> parts;
     if (primary_config.empty()) {
@@ -67,7 +75,9 @@ class Expansion {
       parts = expand(root, "", false, 0);
     }
     check_overrides_used();
-    return parts;
+    Choices choices;
+    for (const auto& [key, choice] : choices_) choices.emplace(key, choice.node());
+    return {std::move(parts), std::move(choices)};
   }
 
  private:
@@ -75,12 +85,13 @@ class Expansion {
     if (given.action == Override::Action::force_add) {
       throw CompositionError("force_add_group",
                              fmt::format("override {}: ++ cannot choose an option of group {}; write {}={}",
-                                         given.text, given.key, given.key, given.choice_texts.at(0)));
+                                         given.text, given.key, given.key, given.value_text()));
     }
     const std::string key = given.key_with_package();
     if (given.action == Override::Action::remove) {
       std::optional<std::string> option;
-      if (given.has_value) option = spell(given.value());
+      // ~group=null is what a sweep makes of ~group.
+      if (given.has_value && !given.value().is_null()) option = spell(given.value());
       deletions_[key] = {option, given.text, false};
       return;
     }
@@ -143,6 +154,7 @@ class Expansion {
       return parts;
     }
     if (entry.option() == "???") {
+      if (skip_missing_) return {};
       throw CompositionError(
           "choice_missing",
           fmt::format("group {0} needs a choice: {0}=OPTION; the options are: {1}", entry.override_key(),
@@ -150,8 +162,9 @@ class Expansion {
     }
     const ConfigFile* file = repository_.load(entry.config_path());
     if (!file) {
-      if (entry.is_optional) return {};
-      fail_not_found(entry, parent_name);
+      if (!entry.is_optional) fail_not_found(entry, parent_name);
+      warn_of_misspelling(entry, parent_name);
+      return {};
     }
     entry.header_package = file->package ? std::optional("_global_." + *file->package) : std::nullopt;
     if (file->package && file->package->starts_with("_global_")) entry.header_package = file->package;
@@ -234,6 +247,8 @@ class Expansion {
     const auto found = overrides_.find(entry.override_key());
     if (found == overrides_.end()) return;
     found->second.used = true;
+    // Hydra skips an option that is not there even when somebody asked for it by name.
+    if (found->second.containing_config.empty()) entry.is_optional = false;
     entry.has_choice = found->second.choice.has_choice;
     entry.is_list = found->second.choice.is_list;
     entry.options = found->second.choice.options;
@@ -273,6 +288,14 @@ class Expansion {
       resolved += found->second.text();
       position = end + 1;
     }
+  }
+
+  /// An optional entry without file is left out; when a file of nearly that name exists, nobody meant that.
+  void warn_of_misspelling(const DefaultsEntry& entry, const std::string& parent_name) const {
+    const std::string suggestion = nearest_word(entry.option(), repository_.options(entry.group_path()));
+    if (!suggestion.empty())
+      log::warning_once("'{}' ({}): there is no {}, it is left out; did you mean {}?", parent_name,
+                        entry.origin.describe(), entry.config_path(), suggestion);
   }
 
   [[noreturn]] void fail_not_found(const DefaultsEntry& entry, const std::string& parent_name) const {
@@ -328,6 +351,7 @@ class Expansion {
   }
 
   ConfigRepository& repository_;
+  bool skip_missing_;
   std::map<std::string, GroupOverride> overrides_;
   std::map<std::string, Deletion> deletions_;
   std::map<std::string, Choice> choices_;
@@ -336,9 +360,9 @@ class Expansion {
 
 }  // namespace
 
-std::vector<ComposedPart> expand_defaults(ConfigRepository& repository, const std::string& primary_config,
-                                          const std::vector<Override>& group_overrides) {
-  return Expansion(repository).run(primary_config, group_overrides);
+ExpandedDefaults expand_defaults(ConfigRepository& repository, const std::string& primary_config,
+                                 const std::vector<Override>& group_overrides, bool skip_missing) {
+  return Expansion(repository, skip_missing).run(primary_config, group_overrides);
 }
 
 }  // namespace gyrus

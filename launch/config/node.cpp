@@ -51,6 +51,24 @@ ConfigNode* ConfigNode::find(const ConfigKey& key) {
   return const_cast<ConfigNode*>(std::as_const(*this).find(key));
 }
 
+KeyIndex::KeyIndex(const ConfigNode& mapping) {
+  places_.reserve(mapping.entries.size());
+  for (const auto& [key, value] : mapping.entries) add(key);
+}
+
+void KeyIndex::add(const ConfigKey& key) {
+  places_.emplace(name_of(key), places_.size());
+}
+
+std::optional<std::size_t> KeyIndex::find(const ConfigKey& key) const {
+  const auto found = places_.find(name_of(key));
+  return found == places_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string KeyIndex::name_of(const ConfigKey& key) {
+  return static_cast<char>('0' + static_cast<int>(key.kind)) + key.text;  // 1 and "1" are different keys
+}
+
 const ConfigNode* ConfigNode::find_path(std::string_view path) const {
   const ConfigNode* node = this;
   if (path.empty()) return node;

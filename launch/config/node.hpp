@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -53,10 +55,9 @@ struct ConfigNode {
   bool boolean = false;
   std::int64_t integer = 0;
   double floating = 0.0;
-  std::string text;  // may hold interpolations
-  bool always_text =
-      false;  // an interpolation that stands alone in it becomes text too (quoted resolver arguments)
-  std::vector<ConfigNode> items;                          // list
+  std::string text;               // may hold interpolations
+  char quote = '\0';              // that stood around the text in an override or in a resolver's argument
+  std::vector<ConfigNode> items;  // list
   std::vector<std::pair<ConfigKey, ConfigNode>> entries;  // mapping, in the order of the file
   Origin origin;
   std::vector<ReplacedValue> replaced;  // what earlier layers had said, oldest first
@@ -87,6 +88,20 @@ struct ConfigNode {
 
   /// Marks this value and all below it as written at `place`.
   void set_origin(const Origin& place);
+};
+
+/// The places of a mapping's keys, for mappings of many keys that are searched for many: ConfigNode::find
+/// looks through all entries. Stays right while entries are only appended, each with `add`.
+class KeyIndex {
+ public:
+  explicit KeyIndex(const ConfigNode& mapping);
+  void add(const ConfigKey& key);
+  /// Position among the entries.
+  std::optional<std::size_t> find(const ConfigKey& key) const;
+
+ private:
+  static std::string name_of(const ConfigKey& key);
+  std::unordered_map<std::string, std::size_t> places_;
 };
 
 /// Same types and values, keys in the same order; origins are not compared. NaN equals NaN, 0.0 and -0.0

@@ -1,4 +1,4 @@
-// Recursive descent over the characters of one override; the grammar stands in the header.
+// Recursive descent over the tokens of one override; the grammar stands in the header.
 #include "launch/config/override_parser.hpp"
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "launch/config/override_lexer.hpp"
 #include "launch/config/scanner.hpp"
 
 namespace gyrus {
@@ -15,349 +16,385 @@ namespace {
 
 constexpr int max_depth = 100;
 
-bool is_word_start(char c) {
-  return std::isalpha(static_cast<unsigned char>(c)) || c == '_';
-}
-bool is_word(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
-}
-bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+std::string unescaped(std::string_view escapes) {
+  std::string text;
+  for (std::size_t i = 1; i < escapes.size(); i += 2) text += escapes[i];
   return text;
 }
 
-/// Digits with single underscores between them.
-bool take_digits(Scanner& scanner) {
-  if (!scanner.take_one_of(Scanner::digits)) return false;
-  while (true) {
-    Scanner ahead = scanner;
-    ahead.take("_");
-    if (!ahead.take_one_of(Scanner::digits)) return true;
-    scanner = ahead;
-  }
-}
-
-/// 0, or digits that do not begin with 0.
-bool take_integer(Scanner& scanner) {
-  if (scanner.take("0")) return true;
-  return !scanner.rest.starts_with('0') && take_digits(scanner);
-}
-
-bool looks_like_integer(std::string_view word) {
-  Scanner scanner{word};
-  scanner.take_one_of("+-");
-  return take_integer(scanner) && scanner.at_end();
-}
-
-/// 5. .5 1.5 1e-4 1_0.5e+3
-bool looks_like_floating(std::string_view word) {
-  Scanner scanner{word};
-  scanner.take_one_of("+-");
-  const bool has_integer = take_integer(scanner);
-  const bool has_point = scanner.take(".");
-  const bool has_fraction = has_point && take_digits(scanner);
-  if (!has_integer && !has_fraction) return false;
-  if (!scanner.take_one_of("eE")) return has_point && scanner.at_end();
-  scanner.take_one_of("+-");
-  return take_digits(scanner) && scanner.at_end();
-}
-
-/// null, true, false and numbers have their types; everything else is text.
-ConfigNode type_of_word(const std::string& word) {
-  const std::string lowered = lower(word);
-  if (lowered == "null") return ConfigNode::make_null();
-  if (lowered == "true" || lowered == "false") return ConfigNode::make_boolean(lowered == "true");
-  std::string digits = word;
-  std::erase(digits, '_');
-  if (looks_like_integer(word)) {
-    std::int64_t value = 0;
-    const char* begin = digits.data() + (digits.front() == '+' ? 1 : 0);
-    if (std::from_chars(begin, digits.data() + digits.size(), value).ec == std::errc()) {
-      return ConfigNode::make_integer(value);
+/// Takes the quotes away. Backslashes mean something only before a quote: each pair is one, a single one
+/// escapes the quote.
+std::string unquoted(std::string_view text) {
+  const char quote = text.front();
+  std::string content;
+  for (std::size_t i = 1; i + 1 < text.size();) {
+    std::size_t num_backslashes = 0;
+    while (text[i + num_backslashes] == '\\') ++num_backslashes;
+    i += num_backslashes;
+    if (text[i] != quote) {
+      content.append(num_backslashes, '\\');
+      if (num_backslashes == 0) content += text[i++];
+      continue;
     }
+    content.append(num_backslashes / 2, '\\');
+    if (num_backslashes % 2 == 1) content += text[i++];
   }
-  const bool has_sign = !lowered.empty() && (lowered.front() == '-' || lowered.front() == '+');
-  const std::string unsigned_word = has_sign ? lowered.substr(1) : lowered;
-  const double sign = has_sign && lowered.front() == '-' ? -1.0 : 1.0;
-  if (unsigned_word == "inf")
-    return ConfigNode::make_floating(sign * std::numeric_limits<double>::infinity());
-  if (unsigned_word == "nan") return ConfigNode::make_floating(std::numeric_limits<double>::quiet_NaN());
-  if (looks_like_floating(word)) return ConfigNode::make_floating(std::strtod(digits.c_str(), nullptr));
-  return ConfigNode::make_text(word);
+  return content;
+}
+
+ConfigNode integer_of(std::string_view token) {
+  std::string digits(token);
+  std::erase(digits, '_');
+  std::int64_t value = 0;
+  const char* begin = digits.data() + (digits.front() == '+' ? 1 : 0);
+  if (std::from_chars(begin, digits.data() + digits.size(), value).ec == std::errc())
+    return ConfigNode::make_integer(value);
+  return ConfigNode::make_floating(std::strtod(digits.c_str(), nullptr));  // beyond 64 bits
+}
+
+ConfigNode floating_of(std::string_view token) {
+  std::string digits(token);
+  std::erase(digits, '_');
+  return ConfigNode::make_floating(std::strtod(digits.c_str(), nullptr));
+}
+
+/// The node that a single token stands for.
+ConfigNode node_of(const Token& token) {
+  switch (token.kind) {
+    case TokenKind::null:
+      return ConfigNode::make_null();
+    case TokenKind::boolean:
+      return ConfigNode::make_boolean(token.text.size() == 4);  // true, and false has five letters
+    case TokenKind::integer:
+      return integer_of(token.text);
+    case TokenKind::floating:
+      return floating_of(token.text);
+    case TokenKind::escape:
+      return ConfigNode::make_text(unescaped(token.text));
+    default:
+      return ConfigNode::make_text(std::string(token.text));
+  }
+}
+
+ConfigKey key_of(const ConfigNode& node) {
+  if (node.kind == NodeKind::boolean) return {node.kind, node.boolean ? "true" : "false"};
+  return {node.is_missing() ? NodeKind::text : node.kind, spell(node)};
 }
 
 class ValueParser {
  public:
-  /// @param nested  whether an unquoted interpolation may hold another one
-  ValueParser(std::string_view text, std::size_t position, bool nested, const char* failure)
-      : text_(text), position_(position), nested_(nested), failure_(failure) {}
+  /// @param in_resolver  the grammar of resolvers' arguments
+  ValueParser(std::string_view text, std::size_t begin, bool in_resolver, const char* failure)
+      : text_(text),
+        in_resolver_(in_resolver),
+        failure_(failure),
+        tokens_(tokenize_value(text, begin, in_resolver, failure)) {}
 
-  std::size_t position() const { return position_; }
-  bool at_end() const { return position_ >= text_.size(); }
-  char peek() const { return at_end() ? '\0' : text_[position_]; }
-  void advance() { ++position_; }
-
-  void skip_blanks() {
-    while (!at_end() && is_blank(text_[position_])) ++position_;
-  }
-
-  [[noreturn]] void fail(const std::string& what, const char* kind = nullptr) const {
-    throw CompositionError(kind ? kind : failure_,
-                           fmt::format("'{}': {} at character {}", text_, what, position_ + 1));
-  }
-
-  /// @param stops  characters that end an unquoted word here
-  ConfigNode element(std::string_view stops, int depth = 0) {
-    if (depth > max_depth) fail("nested too deeply");
-    skip_blanks();
-    if (peek() == '\'' || peek() == '"') {
-      ConfigNode node = quoted();
-      node.always_text = nested_;
-      skip_blanks();
-      return node;
+  /// The whole value of an override.
+  OverrideValue value() {
+    if (kind() == TokenKind::end) return ConfigNode::make_text("");
+    OverrideValue first = element(0);
+    if (kind() == TokenKind::end) return first;
+    Sweep sweep;
+    sweep.is_simple = true;
+    sweep.values.push_back(single(first));
+    while (kind() == TokenKind::comma) {
+      advance();
+      sweep.values.push_back(single(element(0)));
     }
-    if (peek() == '[') return list(depth);
-    if (peek() == '{') return mapping(depth);
-    refuse_function();
-    return primitive(stops);
+    expect_end();
+    return sweep;
   }
 
-  /// The characters of an interpolation from "${" to its closing brace.
-  std::string interpolation() {
-    const std::size_t begin = position_;
-    position_ += 2;
-    int open = 1;
-    char quote = '\0';
-    for (; !at_end(); ++position_) {
-      const char c = peek();
-      if (quote != '\0') {
-        if (c == '\\') ++position_;
-        if (c == quote) quote = '\0';
-        continue;
-      }
-      if (nested_ && (c == '\'' || c == '"')) quote = c;
-      if (c == '{') {
-        if (!nested_) fail("an interpolation inside an interpolation; put the whole value in quotes");
-        ++open;
-      }
-      if (c == '}' && --open == 0) {
-        ++position_;
-        return std::string(text_.substr(begin, position_ - begin));
-      }
-    }
-    position_ = begin;
-    fail("an interpolation without its closing brace");
+  /// The whole argument of a resolver.
+  ConfigNode argument() {
+    if (kind() == TokenKind::end) return ConfigNode::make_text("");
+    const ConfigNode node = single(element(0));
+    expect_end();
+    return node;
   }
 
  private:
-  ConfigNode quoted() {
-    const char quote = peek();
-    const std::size_t begin = position_;
-    std::string content;
-    for (++position_; !at_end(); ++position_) {
-      const char c = peek();
-      if (c == quote) {
-        ++position_;
-        return ConfigNode::make_text(content);
-      }
-      if (c != '\\') {
-        content += c;
-        continue;
-      }
-      // Backslashes mean something only before the quote: each pair is one, a single one escapes the quote.
-      std::size_t num_backslashes = 0;
-      while (!at_end() && peek() == '\\') ++num_backslashes, ++position_;
-      if (peek() == quote) {
-        content.append(num_backslashes / 2, '\\');
-        if (num_backslashes % 2 == 1) {
-          content += quote;
-          continue;
-        }
-      } else {
-        content.append(num_backslashes, '\\');
-      }
-      --position_;  // the loop steps on
+  const Token& token() const { return tokens_[next_]; }
+  TokenKind kind() const { return token().kind; }
+  TokenKind kind_after() const { return kind() == TokenKind::end ? TokenKind::end : tokens_[next_ + 1].kind; }
+  void advance() { ++next_; }
+
+  [[noreturn]] void fail(const std::string& what, const char* kind = nullptr) const {
+    const std::size_t nested = text_.find("${", std::min(text_.find("${"), text_.size() - 1) + 1);
+    const bool may_be_nested = !in_resolver_ && !kind && nested != std::string_view::npos;
+    throw CompositionError(
+        kind ? kind : failure_,
+        fmt::format(
+            "'{}': {} at character {}{}", text_, what, token().position + 1,
+            may_be_nested ? "; an interpolation inside an interpolation needs quotes around the value" : ""));
+  }
+  [[noreturn]] void fail_unexpected(const char* wanted) const {
+    fail(kind() == TokenKind::end ? fmt::format("{} is wanted", wanted)
+                                  : fmt::format("{} is wanted, not '{}'", wanted, token().text));
+  }
+  void expect_end() const {
+    if (kind() != TokenKind::end) fail_unexpected("the end or a comma");
+  }
+
+  /// A sweep stands for the whole value; it cannot be a part of one.
+  ConfigNode single(const OverrideValue& value) const {
+    if (const auto* node = std::get_if<ConfigNode>(&value)) return *node;
+    fail(fmt::format("{} cannot stand inside another value", std::get<Sweep>(value).kind_name()),
+         "override_function");
+  }
+
+  OverrideValue element(int depth) {
+    if (depth > max_depth) fail("nested too deeply");
+    switch (kind()) {
+      case TokenKind::quoted:
+        return quoted();
+      case TokenKind::open_bracket:
+        return list(depth);
+      case TokenKind::open_brace:
+        return mapping(depth);
+      case TokenKind::word:
+        if (kind_after() == TokenKind::open_parenthesis && !in_resolver_) return function(depth);
+        return primitive(/*is_key=*/false);
+      default:
+        return primitive(/*is_key=*/false);
     }
-    position_ = begin;
-    fail("a quote without its partner");
+  }
+
+  ConfigNode quoted() {
+    ConfigNode node = ConfigNode::make_text(unquoted(token().text));
+    node.quote = token().text.front();
+    advance();
+    if (kind() == TokenKind::blank && in_resolver_) advance();
+    return node;
   }
 
   ConfigNode list(int depth) {
     ConfigNode node = ConfigNode::make_list();
     advance();
-    skip_blanks();
-    while (peek() != ']') {
-      node.items.push_back(element(",]", depth + 1));
-      if (peek() == ',') {
+    if (kind() != TokenKind::close_bracket) {
+      node.items.push_back(single(element(depth + 1)));
+      while (kind() == TokenKind::comma) {
         advance();
-        skip_blanks();
-        if (peek() == ']') fail("a list ends with a comma");
-      } else if (peek() != ']') {
-        fail("',' or ']' is wanted");
+        node.items.push_back(single(element(depth + 1)));
       }
     }
+    if (kind() != TokenKind::close_bracket) fail_unexpected("',' or ']'");
     advance();
-    skip_blanks();
     return node;
   }
 
   ConfigNode mapping(int depth) {
     ConfigNode node = ConfigNode::make_mapping();
     advance();
-    skip_blanks();
-    while (peek() != '}') {
-      const ConfigNode key = primitive(":,}");
-      if (peek() != ':') fail("':' is wanted after a key");
-      if (key.is_null()) fail("null cannot be a key");
-      advance();
-      ConfigNode value = element(",}", depth + 1);
-      node.entries.emplace_back(
-          ConfigKey(key.kind, key.kind == NodeKind::boolean ? (key.boolean ? "true" : "false") : spell(key)),
-          std::move(value));
-      if (peek() == ',') {
+    if (kind() != TokenKind::close_brace) {
+      entry(node, depth);
+      while (kind() == TokenKind::comma) {
         advance();
-        skip_blanks();
-        if (peek() == '}') fail("a mapping ends with a comma");
-      } else if (peek() != '}') {
-        fail("',' or '}' is wanted");
+        entry(node, depth);
       }
     }
+    if (kind() != TokenKind::close_brace) fail_unexpected("',' or '}'");
     advance();
-    skip_blanks();
     return node;
   }
 
-  void refuse_function() {
-    std::size_t end = position_;
-    if (at_end() || !is_word_start(text_[end])) return;
-    while (end < text_.size() && is_word(text_[end])) ++end;
-    if (end >= text_.size() || text_[end] != '(') return;
-    fail(fmt::format("{}() is not a function that values may use; quote the value if the text is meant",
-                     text_.substr(position_, end - position_)),
-         "override_function");
+  void entry(ConfigNode& mapping, int depth) {
+    const ConfigNode key = primitive(/*is_key=*/true);
+    if (key.is_null()) fail("null cannot be a key", "key_type");
+    if (kind() != TokenKind::colon) fail_unexpected("':'");
+    advance();
+    const ConfigKey name = key_of(key);
+    ConfigNode value = single(element(depth + 1));
+    if (ConfigNode* known = mapping.find(name))
+      *known = std::move(value);  // the last one counts
+    else
+      mapping.entries.emplace_back(name, std::move(value));
   }
 
-  ConfigNode primitive(std::string_view stops) {
-    std::string word;        // with escapes taken out and trailing blanks
-    std::size_t length = 0;  // of `word` without its trailing unescaped blanks
-    bool is_plain = true;    // no escape, no interpolation: may be a number
-    skip_blanks();
-    while (!at_end() && stops.find(peek()) == std::string_view::npos) {
-      const char c = peek();
-      if (c == '$' && text_.substr(position_).starts_with("${")) {
-        word += interpolation();
-        is_plain = false;
-        length = word.size();
-        continue;
-      }
-      if (c == '\\' && position_ + 1 < text_.size() &&
-          std::string_view("\\()[]{}:=, \t").find(text_[position_ + 1]) != std::string_view::npos) {
-        word += text_[position_ + 1];
-        position_ += 2;
-        is_plain = false;
-        length = word.size();
-        continue;
-      }
-      if (c == '\\' &&
-          text_.substr(position_).starts_with("\\${")) {  // an escaped interpolation stays escaped
-        word += '\\';
+  OverrideValue function(int depth) {
+    const std::size_t begin = token().position;
+    FunctionCall call;
+    call.name = token().text;
+    advance();
+    do {
+      advance();  // over the parenthesis or the comma
+      if (kind() == TokenKind::close_parenthesis && call.arguments.empty() && call.named.empty()) break;
+      std::string name;
+      if (kind() == TokenKind::word && kind_after() == TokenKind::equal) {
+        name = token().text;
         advance();
-        word += interpolation();
-        is_plain = false;
-        length = word.size();
-        continue;
+        advance();
+      } else if (!call.named.empty()) {
+        fail("an argument without a name stands behind one with a name", "override_function");
       }
-      if (!is_word(c) && !is_blank(c) && std::string_view("/\\+.$%*@?|:").find(c) == std::string_view::npos) {
-        fail(fmt::format("'{}' must stand in quotes", c));
-      }
-      word += c;
-      if (!is_blank(c)) length = word.size();
+      OverrideValue value = element(depth + 1);
+      if (auto* node = std::get_if<ConfigNode>(&value)) node->quote = '\0';
+      if (name.empty())
+        call.arguments.push_back(std::move(value));
+      else
+        call.named.emplace_back(name, std::move(value));
+    } while (kind() == TokenKind::comma);
+    if (kind() != TokenKind::close_parenthesis) fail_unexpected("',' or ')'");
+    const std::size_t end = token().position + token().text.size();
+    try {
+      OverrideValue result = call_function(call);
       advance();
+      return result;
+    } catch (const CompositionError& error) {
+      throw CompositionError(
+          error.kind, fmt::format("'{}': {}: {}", text_, text_.substr(begin, end - begin), error.what()));
     }
-    word.resize(length);
-    return is_plain ? type_of_word(word) : ConfigNode::make_text(word);
+  }
+
+  bool is_part_of_primitive(bool is_key) const {
+    switch (kind()) {
+      case TokenKind::word:
+      case TokenKind::null:
+      case TokenKind::boolean:
+      case TokenKind::integer:
+      case TokenKind::floating:
+      case TokenKind::character:
+      case TokenKind::escape:
+      case TokenKind::blank:
+        return true;
+      case TokenKind::colon:
+      case TokenKind::interpolation:
+        return !is_key;
+      default:
+        return false;
+    }
+  }
+
+  ConfigNode primitive(bool is_key) {
+    std::size_t first = next_;
+    while (is_part_of_primitive(is_key)) advance();
+    std::size_t last = next_;
+    if (first < last && tokens_[first].kind == TokenKind::blank) ++first;
+    if (first < last && tokens_[last - 1].kind == TokenKind::blank) --last;
+    if (first == last) fail_unexpected(is_key ? "a key" : "a value");
+    if (last - first == 1) return node_of(tokens_[first]);
+    std::string text;
+    for (std::size_t i = first; i < last; ++i)
+      text +=
+          tokens_[i].kind == TokenKind::escape ? unescaped(tokens_[i].text) : std::string(tokens_[i].text);
+    return ConfigNode::make_text(text);
   }
 
   std::string_view text_;
-  std::size_t position_;
-  bool nested_;
+  bool in_resolver_;
   const char* failure_;
+  std::vector<Token> tokens_;
+  std::size_t next_ = 0;
 };
+
+// ----------------------------------------------------------------------------------------------------------
+// keys
+
+constexpr std::string_view word_characters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+bool take_name(Scanner& scanner, bool may_hold_dollar) {
+  if (scanner.at_end()) return false;
+  const char c = scanner.rest.front();
+  if (!std::isalpha(static_cast<unsigned char>(c)) && c != '_' && !(c == '$' && may_hold_dollar))
+    return false;
+  while (scanner.take_one_of(word_characters) || (may_hold_dollar && scanner.take("$"))) {
+  }
+  return true;
+}
+
+bool take_position(Scanner& scanner) {
+  if (scanner.take("0")) return true;
+  return scanner.take_all_of(Scanner::digits) > 0;
+}
+
+/// name { "." ( name | position ) }; before a dot a position may come first.
+bool take_dotted(Scanner& scanner) {
+  const bool begins_with_name = take_name(scanner, true);
+  if (!begins_with_name && (!take_position(scanner) || !scanner.rest.starts_with('.'))) return false;
+  while (scanner.take("."))
+    if (!take_name(scanner, true) && !take_position(scanner)) return false;
+  return true;
+}
+
+bool take_group(Scanner& scanner) {
+  if (!take_name(scanner, false) || !scanner.rest.starts_with('/')) return false;
+  while (scanner.take("/"))
+    if (!take_name(scanner, false)) return false;
+  return true;
+}
 
 /// Reads [+|++|~] key [@package] and returns the position behind it.
 std::size_t parse_key(const std::string& text, Override& parsed) {
-  std::size_t position = 0;
-  if (text.starts_with("++")) {
+  Scanner scanner{text};
+  if (scanner.take("++"))
     parsed.action = Override::Action::force_add;
-    position = 2;
-  } else if (text.starts_with("+")) {
+  else if (scanner.take("+"))
     parsed.action = Override::Action::add;
-    position = 1;
-  } else if (text.starts_with("~")) {
+  else if (scanner.take("~"))
     parsed.action = Override::Action::remove;
-    position = 1;
+  const std::string_view at_key = scanner.rest;
+  Scanner group = scanner;
+  const bool is_group = take_group(group);
+  const bool is_key = is_group || take_dotted(scanner);
+  if (is_group) scanner = group;
+  parsed.key = at_key.substr(0, at_key.size() - scanner.rest.size());
+  if (is_key && scanner.take("@")) {
+    parsed.has_package = true;
+    const std::string_view at_package = scanner.rest;
+    take_dotted(scanner);  // the empty package is the root
+    parsed.package = at_package.substr(0, at_package.size() - scanner.rest.size());
   }
-  std::string* target = &parsed.key;
-  for (; position < text.size() && text[position] != '='; ++position) {
-    const char c = text[position];
-    if (c == '@' && !parsed.has_package) {
-      parsed.has_package = true;
-      target = &parsed.package;
-    } else if (is_word(c) || c == '.' || c == '/' || c == '$' || c == ':') {
-      *target += c;
-    } else {
-      throw CompositionError("override_syntax",
-                             fmt::format("override '{}': '{}' at character {} cannot stand in a key; "
-                                         "list items are written sizes.0=1",
-                                         text, c, position + 1));
-    }
+  if (!is_key || (!scanner.at_end() && !scanner.rest.starts_with('='))) {
+    const std::size_t position = text.size() - scanner.rest.size();
+    throw CompositionError(
+        "override_syntax",
+        position < text.size()
+            ? fmt::format("override '{}': '{}' at character {} cannot stand in a key; an override is written "
+                          "key=value, an item of a list sizes.0=1",
+                          text, text[position], position + 1)
+            : fmt::format("override '{}' names no key; an override is written key=value", text));
   }
-  const bool ends_badly = parsed.key.empty() || parsed.key.front() == '.' || parsed.key.back() == '.' ||
-                          parsed.key.find("..") != std::string::npos;
-  if (ends_badly) {
-    throw CompositionError("override_syntax",
-                           fmt::format("override '{}' names no key; an override is written key=value", text));
-  }
-  return position;
+  return text.size() - scanner.rest.size();
 }
 
 }  // namespace
 
+std::string Override::value_text() const {
+  const std::size_t equal = text.find('=');
+  return equal == std::string::npos ? "" : text.substr(equal + 1);
+}
+
+std::string Override::key_with_prefix() const {
+  const char* prefix = action == Action::add         ? "+"
+                       : action == Action::force_add ? "++"
+                       : action == Action::remove    ? "~"
+                                                     : "";
+  return prefix + key_with_package();
+}
+
 Override parse_override(const std::string& text) {
   Override parsed;
   parsed.text = text;
-  std::size_t position = parse_key(text, parsed);
+  const std::size_t position = parse_key(text, parsed);
   if (position >= text.size()) {
     if (parsed.action == Override::Action::remove) return parsed;
     throw CompositionError("override_syntax",
                            fmt::format("override '{}' has no '='; it is written key=value", text));
   }
   parsed.has_value = true;
-  ValueParser parser(text, position + 1, /*nested=*/false, "override_syntax");
-  while (true) {
-    const std::size_t begin = parser.position();
-    ConfigNode value = parser.element(",");
-    // Nothing behind the = is the empty text.
-    parsed.choices.push_back(std::move(value));
-    parsed.choice_texts.push_back(text.substr(begin, parser.position() - begin));
-    if (parser.at_end()) break;
-    if (parser.peek() != ',') parser.fail(fmt::format("'{}' was not expected", parser.peek()));
-    parser.advance();
-    if (parser.at_end()) parser.fail("a value is wanted after the comma");
-  }
-  for (ConfigNode& choice : parsed.choices) choice.set_origin({"override " + text, 0});
+  parsed.content = ValueParser(text, position + 1, /*in_resolver=*/false, "override_syntax").value();
+  const Origin origin{"override " + text, 0};
+  if (parsed.is_sweep())
+    for (ConfigNode& choice : std::get<Sweep>(parsed.content).values) choice.set_origin(origin);
+  else
+    std::get<ConfigNode>(parsed.content).set_origin(origin);
   return parsed;
 }
 
 ConfigNode parse_value(std::string_view text) {
-  ValueParser parser(text, 0, /*nested=*/true, "interpolation_syntax");
-  ConfigNode value = parser.element("");
-  if (!parser.at_end()) parser.fail(fmt::format("'{}' was not expected", parser.peek()));
-  return value;
+  return ValueParser(text, 0, /*in_resolver=*/true, "interpolation_syntax").argument();
 }
 
 }  // namespace gyrus

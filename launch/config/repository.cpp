@@ -6,7 +6,6 @@
 #include <sstream>
 
 #include "launch/config/yaml_reader.hpp"
-#include "launch/files.hpp"
 
 namespace gyrus {
 namespace fs = std::filesystem;
@@ -40,13 +39,17 @@ std::optional<std::string> read_package_header(const std::string& content, const
 
 }  // namespace
 
-ConfigRepository::ConfigRepository(std::vector<fs::path> folders) : folders_(std::move(folders)) {
-  for (const fs::path& folder : folders_) {
-    if (!fs::is_directory(folder)) {
+ConfigRepository::ConfigRepository(std::vector<fs::path> folders) {
+  append_folders(folders);
+}
+
+void ConfigRepository::append_folders(const std::vector<fs::path>& folders) {
+  for (const fs::path& folder : folders) {
+    if (!fs::is_directory(folder))
       throw CompositionError(
           "config_dir_missing",
           fmt::format("config folder {} does not exist or is not a folder", folder.string()));
-    }
+    folders_.push_back(folder);
   }
 }
 
@@ -54,10 +57,12 @@ const ConfigFile* ConfigRepository::load(const std::string& name) {
   if (const auto found = files_.find(name); found != files_.end()) return found->second.get();
   for (const fs::path& folder : folders_) {
     const fs::path path = folder / (name + ".yaml");
+    if (fs::is_directory(path))
+      throw CompositionError("config_missing", fmt::format("{} is a folder, not a file", path.string()));
     if (!fs::is_regular_file(path)) continue;
     auto file = std::make_unique<ConfigFile>();
     file->name = name;
-    const std::string content = read_file(path);
+    const std::string content = read_config_text(path);
     file->package = read_package_header(content, path.string());
     file->content = read_yaml(content, path.string());
     if (ConfigNode* defaults = file->content.find("defaults")) {

@@ -24,6 +24,8 @@ class ConfigRepository {
  public:
   /// @throws CompositionError (config_dir_missing)
   explicit ConfigRepository(std::vector<std::filesystem::path> folders);
+  /// Folders to search last; what was loaded stays. @throws CompositionError (config_dir_missing)
+  void append_folders(const std::vector<std::filesystem::path>& folders);
 
   /// @param name  path without .yaml, e.g. "model/ddpm"; returns null pointer when no folder has it.
   /// @throws CompositionError naming the file

@@ -10,12 +10,16 @@
 #include <cstdlib>
 #include <optional>
 
+#include "launch/config/interpolation_text.hpp"
 #include "launch/config/override_parser.hpp"
 
 namespace gyrus {
 namespace {
 
 constexpr std::size_t max_depth = 200;  // of interpolations in interpolations; the stack has to hold them
+// Values that name others twice double with each step; of what may be made out of a configuration: values,
+// and texts in units of 64 bytes.
+constexpr std::size_t max_size = 300'000, bytes_per_unit = 64;
 
 /// A place in the tree: the containers from the root down, and the path for messages.
 struct Place {
@@ -31,70 +35,16 @@ struct Place {
   }
 };
 
-std::string trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(" \t") - begin + 1));
-}
-
-/// Position behind the brace that closes the interpolation at `begin` ("${..."), or npos.
-std::size_t find_end(std::string_view text, std::size_t begin) {
-  int open = 0;
-  char quote = '\0';
-  for (std::size_t i = begin + 1; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quote != '\0') {
-      if (c == '\\')
-        ++i;
-      else if (c == quote)
-        quote = '\0';
-      continue;
-    }
-    if (c == '\'' || c == '"') quote = c;
-    if (c == '{') ++open;
-    if (c == '}' && --open == 0) return i + 1;
-  }
-  return std::string_view::npos;
-}
-
-/// Splits at `separator` outside quotes, brackets and interpolations.
-std::vector<std::string> split_arguments(std::string_view text) {
-  std::vector<std::string> parts(1);
-  int open = 0;
-  char quote = '\0';
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\\' && i + 1 < text.size()) {
-      parts.back() += c;
-      parts.back() += text[++i];
-      continue;
-    }
-    if (quote != '\0') {
-      if (c == quote) quote = '\0';
-    } else if (c == '\'' || c == '"') {
-      quote = c;
-    } else if (c == '{' || c == '[') {
-      ++open;
-    } else if (c == '}' || c == ']') {
-      --open;
-    } else if (c == ',' && open == 0) {
-      parts.emplace_back();
-      continue;
-    }
-    parts.back() += c;
-  }
-  return parts;
-}
-
 class Resolver {
  public:
   explicit Resolver(const ConfigNode& root) : root_(root) {}
 
   ConfigNode resolve_node(const ConfigNode& node, const Place& place) {
+    spend(1 + node.text.size() / bytes_per_unit, place);
     if (node.has_interpolation()) {
       const Active guard(*this, node, place);
       ConfigNode value = resolve_text(node.text, place);
-      if (node.always_text) value = ConfigNode::make_text(spell(value));
+      if (node.quote != '\0') value = ConfigNode::make_text(spell(value));
       value.origin = node.origin;
       value.replaced = node.replaced;
       return value;
@@ -112,40 +62,63 @@ class Resolver {
     return copy;
   }
 
+  /// The top of the tree, but for Hydra's own node.
+  ConfigNode resolve_program(const ConfigNode& root) {
+    if (!root.is_mapping()) return resolve_node(root, {});
+    ConfigNode copy = ConfigNode::make_mapping();
+    copy.origin = root.origin;
+    for (const auto& [key, value] : root.entries)
+      if (key != ConfigKey(hydra_key))
+        copy.entries.emplace_back(key, resolve_node(value, Place().below(root, key.text)));
+    return copy;
+  }
+
   /// The resolved value at `key`, relative to `place` when it begins with dots; nothing when it does not
   /// exist.
   std::optional<ConfigNode> find(const std::string& key, const Place& place) {
-    std::size_t num_dots = 0;
-    while (num_dots < key.size() && key[num_dots] == '.') ++num_dots;
-    Place here;
-    const ConfigNode* node = &root_;
-    if (num_dots > 0) {
-      if (num_dots > place.containers.size()) return {};
-      const std::size_t depth = place.containers.size() - num_dots;
-      node = place.containers[depth];
-      here.containers.assign(place.containers.begin(),
-                             place.containers.begin() + static_cast<std::ptrdiff_t>(depth));
-      here.keys.assign(place.keys.begin(), place.keys.begin() + static_cast<std::ptrdiff_t>(depth));
-    }
-    const std::string rest = key.substr(num_dots);
-    if (rest.empty()) return resolve_node(*node, here);
-    const std::vector<std::string> keys = split(rest, '.');
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      const ConfigNode* child = node->find_path(keys[i]);
-      if (!child) return {};
-      here = here.below(*node, keys[i]);
-      node = child;
-      if (i + 1 < keys.size() && node->has_interpolation()) {
-        const ConfigNode target = resolve_node(*node, here);
-        const ConfigNode* found = target.find_path(
-            fmt::format("{}", fmt::join(keys.begin() + static_cast<std::ptrdiff_t>(i) + 1, keys.end(), ".")));
-        return found ? std::optional(*found) : std::nullopt;
-      }
-    }
-    return resolve_node(*node, here);
+    const std::optional<Found> found = locate(key, place);
+    if (!found) return {};
+    return found->resolved ? *found->resolved : resolve_node(*found->node, found->place);
   }
 
  private:
+  /// A value of the tree and its place, or one that came out of an interpolation on the way.
+  struct Found {
+    const ConfigNode* node;
+    Place place;
+    std::optional<ConfigNode> resolved;
+  };
+
+  std::optional<Found> locate(const std::string& key, const Place& place) {
+    std::size_t num_dots = 0;
+    while (num_dots < key.size() && key[num_dots] == '.') ++num_dots;
+    Found found{&root_, {}, {}};
+    if (num_dots > 0) {
+      if (num_dots > place.containers.size()) return {};
+      const auto depth = static_cast<std::ptrdiff_t>(place.containers.size() - num_dots);
+      found.node = place.containers[static_cast<std::size_t>(depth)];
+      found.place.containers.assign(place.containers.begin(), place.containers.begin() + depth);
+      found.place.keys.assign(place.keys.begin(), place.keys.begin() + depth);
+    }
+    const std::string rest = key.substr(num_dots);
+    if (rest.empty()) return found;
+    const std::vector<std::string> keys = split(rest, '.');
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const ConfigNode* child = found.node->find_path(keys[i]);
+      if (!child) return {};
+      found.place = found.place.below(*found.node, keys[i]);
+      found.node = child;
+      if (i + 1 == keys.size() || !child->has_interpolation()) continue;
+      const ConfigNode target = resolve_node(*child, found.place);
+      const auto below = keys.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+      const ConfigNode* value = target.find_path(fmt::format("{}", fmt::join(below, keys.end(), ".")));
+      if (!value) return {};
+      found.resolved = *value;
+      return found;
+    }
+    return found;
+  }
+
   /// Marks a node as being resolved for the life of the object. @throws CompositionError
   /// (interpolation_cycle)
   class Active {
@@ -195,6 +168,13 @@ class Resolver {
     Resolver& owner_;
   };
 
+  void spend(std::size_t units, const Place& place) {
+    size_ += units;
+    if (size_ > max_size)
+      fail("interpolation_cycle", place,
+           fmt::format("the interpolations make more than {} values; do they name each other?", max_size));
+  }
+
   [[noreturn]] void fail(const char* kind, const Place& place, const std::string& what) const {
     std::string where = place.path();
     if (!active_.empty()) where += fmt::format(" ({})", active_.back()->origin.describe());
@@ -203,7 +183,7 @@ class Resolver {
 
   /// One interpolation alone keeps its type; inside a longer text it is spelled out.
   ConfigNode resolve_text(const std::string& text, const Place& place) {
-    if (text.starts_with("${") && find_end(text, 0) == text.size()) {
+    if (text.starts_with("${") && find_interpolation_end(text, 0) == text.size()) {
       return resolve_interpolation(text, place);
     }
     std::string result;
@@ -225,11 +205,13 @@ class Resolver {
         position = next + 2;
         continue;
       }
-      const std::size_t end = find_end(text, next);
+      const std::size_t end = find_interpolation_end(text, next);
       if (end == std::string::npos) {
         fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", text.substr(next)));
       }
-      result += spell(resolve_interpolation(text.substr(next, end - next), place));
+      const std::string part = spell(resolve_interpolation(text.substr(next, end - next), place));
+      spend(part.size() / bytes_per_unit, place);
+      result += part;
       position = end;
     }
     return ConfigNode::make_text(result);
@@ -237,26 +219,13 @@ class Resolver {
 
   ConfigNode resolve_interpolation(const std::string& text, const Place& place) {
     const Depth depth(*this, place);
-    if (find_end(text, 0) == std::string::npos)
+    if (find_interpolation_end(text, 0) == std::string::npos)
       fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", text));
-    const std::string body = trim(std::string_view(text).substr(2, text.size() - 3));
-    const std::size_t colon = find_colon(body);
+    const std::string body = trim_blanks(std::string_view(text).substr(2, text.size() - 3));
+    const std::size_t colon = find_resolver_colon(body);
     if (colon == std::string::npos) return look_up(expand_key(body, place), place, text);
-    const std::string name = expand_key(trim(body.substr(0, colon)), place);
+    const std::string name = expand_key(trim_blanks(body.substr(0, colon)), place);
     return call(name, body.substr(colon + 1), place);
-  }
-
-  /// The colon between a resolver's name and its arguments, outside nested interpolations.
-  static std::size_t find_colon(const std::string& body) {
-    for (std::size_t i = 0; i < body.size(); ++i) {
-      if (body[i] == ':') return i;
-      if (body.compare(i, 2, "${") == 0) {
-        const std::size_t end = find_end(body, i);
-        if (end == std::string::npos) return end;
-        i = end - 1;
-      }
-    }
-    return std::string::npos;
   }
 
   /// Replaces nested interpolations in a key by their text, brackets by dots.
@@ -264,7 +233,7 @@ class Resolver {
     std::string key;
     for (std::size_t i = 0; i < body.size();) {
       if (body.compare(i, 2, "${") == 0) {
-        const std::size_t end = find_end(body, i);
+        const std::size_t end = find_interpolation_end(body, i);
         if (end == std::string::npos)
           fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", body));
         const std::string nested = body.substr(i, end - i);
@@ -314,7 +283,8 @@ class Resolver {
 
   ConfigNode call(const std::string& name, const std::string& argument_text, const Place& place) {
     std::vector<ConfigNode> arguments;
-    for (const std::string& text : split_arguments(argument_text)) arguments.push_back(argument(text, place));
+    for (const std::string& text : split_resolver_arguments(argument_text))
+      arguments.push_back(argument(text, place));
     const std::size_t most = name == "oc.env" || name == "oc.select" ? 2 : 1;
     if (name == "oc.env" || name == "oc.select" || name == "oc.decode" || name == "oc.create" ||
         name == "oc.dict.keys" || name == "oc.dict.values") {
@@ -338,10 +308,12 @@ class Resolver {
       }
       return argument(arguments[0].text, place);
     }
+    if (name == "hydra")
+      return look_up(join_path(hydra_key, spell(arguments[0])), place, "${hydra:" + argument_text + "}");
     if (name == "oc.dict.keys" || name == "oc.dict.values") return call_dict(name, arguments[0], place);
     fail("unknown_resolver", place,
          fmt::format("'{}' is no resolver; there are oc.env, oc.select, oc.decode, oc.create, "
-                     "oc.dict.keys and oc.dict.values",
+                     "oc.dict.keys, oc.dict.values and hydra",
                      name));
   }
 
@@ -356,30 +328,32 @@ class Resolver {
                      variable));
   }
 
+  /// The keys alone need no values: those may still be missing, or name this very list.
   ConfigNode call_dict(const std::string& name, const ConfigNode& key, const Place& place) {
-    const std::optional<ConfigNode> mapping = find(spell(key), place);
-    if (!mapping) fail("interpolation_key", place, fmt::format("{}: '{}' does not exist", name, spell(key)));
-    if (!mapping->is_mapping()) {
+    std::optional<Found> found = locate(spell(key), place);
+    if (!found) fail("interpolation_key", place, fmt::format("{}: '{}' does not exist", name, spell(key)));
+    const bool keys_only = name == "oc.dict.keys" && !found->resolved && found->node->is_mapping();
+    if (!keys_only && !found->resolved) found->resolved = resolve_node(*found->node, found->place);
+    const ConfigNode& mapping = found->resolved ? *found->resolved : *found->node;
+    if (!mapping.is_mapping())
       fail("resolver_failed", place,
-           fmt::format("{}: '{}' is {}, not a mapping", name, spell(key), describe_value(*mapping)));
-    }
+           fmt::format("{}: '{}' is {}, not a mapping", name, spell(key), describe_value(mapping)));
     ConfigNode list = ConfigNode::make_list();
-    for (const auto& [entry_key, value] : mapping->entries) {
+    for (const auto& [entry_key, value] : mapping.entries)
       list.items.push_back(name == "oc.dict.keys" ? ConfigNode::make_text(entry_key.text) : value);
-    }
     return list;
   }
 
   const ConfigNode& root_;
   std::vector<const ConfigNode*> active_;
   std::vector<std::string> active_paths_;
-  std::size_t depth_ = 0;
+  std::size_t depth_ = 0, size_ = 0;
 };
 
 }  // namespace
 
 ConfigNode resolve(const ConfigNode& root) {
-  return Resolver(root).resolve_node(root, {});
+  return Resolver(root).resolve_program(root);
 }
 
 ConfigNode resolve_at(const ConfigNode& root, const std::string& path) {

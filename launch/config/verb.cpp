@@ -5,10 +5,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
+#include <map>
+#include <sstream>
 
 #include "launch/command_line.hpp"
 #include "launch/config/binder.hpp"
+#include "launch/config/hydra_node.hpp"
 #include "launch/config/node.hpp"
+#include "launch/config/yaml_writer.hpp"
 
 namespace gyrus {
 namespace {
@@ -21,10 +26,69 @@ struct VisitedOptions {
   void fields(Fields& f) { visit(f); }
 };
 
-int show(const Config& config, const Visit& visit, bool as_json) {
+struct ShowArguments {
+  ConfigArguments config;
+  std::string package;
+  bool as_json = false, unresolved = false;
+};
+
+int show(const ShowArguments& given, const Visit& visit) {
+  const Config config = given.config.compose();
   VisitedOptions options{visit};
   config.bind(options);
-  fmt::print("{}", as_json ? config.to_json() : config.to_yaml());
+  const ConfigNode tree = given.unresolved ? without_hydra(*config.composed()) : config.root();
+  const ConfigNode* node = tree.find_path(given.package);
+  if (!node) {
+    std::vector<std::string> known;
+    for (const auto& [key, value] : tree.entries) known.push_back(key.text);
+    throw ConfigError(fmt::format("--package {}: the configuration has no such group; it has: {}",
+                                  given.package, fmt::join(known, ", ")));
+  }
+  if (given.as_json)
+    fmt::print("{}", write_json(*node));
+  else
+    fmt::print("{}", given.unresolved ? write_unresolved_yaml(*node) : write_yaml(*node));
+  return 0;
+}
+
+/// The configuration that a word of `config diff` names: a run folder, a YAML file, or overrides separated by
+/// blanks.
+Config config_named(const std::string& word) {
+  namespace fs = std::filesystem;
+  if (fs::is_directory(word)) return Config::load(fs::path(word) / "config.yaml");
+  if (word.ends_with(".yaml") && word.find('=') == std::string::npos) return Config::load(word);
+  ConfigArguments arguments;
+  std::istringstream words(word);
+  for (std::string text; words >> text;) {
+    if (text.find('=') == std::string::npos && text.front() != '~')
+      throw ConfigError(fmt::format("{} is neither a run folder, nor a YAML file, nor overrides", word));
+    arguments.overrides.push_back(text);
+  }
+  return arguments.compose();
+}
+
+int diff(const std::vector<std::string>& words, const Visit& visit) {
+  const std::vector<OptionDescription> a = bound_options(config_named(words[0]).root(), visit);
+  const std::vector<OptionDescription> b = bound_options(config_named(words[1]).root(), visit);
+  const auto value_in = [](const std::vector<OptionDescription>& options, const std::string& path) {
+    const auto found = std::ranges::find(options, path, &OptionDescription::path);
+    return found == options.end() ? std::string("-") : found->default_text;
+  };
+  std::vector<OptionDescription> all = a;  // a source of data may be there on one side alone
+  for (const OptionDescription& option : b)
+    if (std::ranges::find(a, option.path, &OptionDescription::path) == a.end()) all.push_back(option);
+  int num_differences = 0;
+  for (const OptionDescription& option : all) {
+    const std::string before = value_in(a, option.path), after = value_in(b, option.path);
+    if (before == after) continue;
+    ++num_differences;
+    fmt::print("{} {}: {} -> {}\n", option.rules.may_change_on_resume ? " " : "!", option.path, before,
+               after);
+  }
+  if (num_differences == 0)
+    fmt::print("no difference\n");
+  else
+    fmt::print("{} options differ; a run that is resumed keeps those marked !\n", num_differences);
   return 0;
 }
 
@@ -64,6 +128,14 @@ int explain(const Config& config, const Visit& visit, const std::string& path) {
                                 path, suggestion.empty() ? "" : "; did you mean " + suggestion + "?"));
 }
 
+int digest(const Config& config, const Visit& visit) {
+  std::map<std::string, std::string> fixed;
+  for (const OptionDescription& option : bound_options(config.root(), visit))
+    if (!option.rules.may_change_on_resume) fixed[option.path] = option.default_text;
+  fmt::print("{}\n", options_digest(fixed));
+  return 0;
+}
+
 /// Type, unit and rule in one phrase: "number, seconds, at least 0".
 std::string describe_type(const OptionDescription& option) {
   std::vector<std::string> parts = {option.type};
@@ -79,12 +151,13 @@ std::string escape_table_cell(std::string text) {
 }
 
 int list_options(const Visit& visit, const std::string& word, bool as_markdown) {
-  if (as_markdown) fmt::print("| option | default | type | meaning |\n|---|---|---|---|\n");
+  if (as_markdown) fmt::print("| option | default | type | meaning | on resume |\n|---|---|---|---|---|\n");
   for (const OptionDescription& option : describe_options(visit)) {
     if ((option.path + " " + option.help).find(word) == std::string::npos) continue;
     if (as_markdown) {
-      fmt::print("| `{}` | `{}` | {} | {} |\n", option.path, escape_table_cell(option.default_text),
-                 escape_table_cell(describe_type(option)), escape_table_cell(option.help));
+      fmt::print("| `{}` | `{}` | {} | {} | {} |\n", option.path, escape_table_cell(option.default_text),
+                 escape_table_cell(describe_type(option)), escape_table_cell(option.help),
+                 option.rules.may_change_on_resume ? "may change" : "kept");
     } else {
       fmt::print("{} = {}  ({})\n    {}\n", option.path, option.default_text, describe_type(option),
                  option.help);
@@ -99,17 +172,32 @@ int config_verb(const std::vector<std::string>& arguments, const Visit& visit_al
   CLI::App app("The composed configuration, where its values came from, and all options", "gyrus config");
   app.require_subcommand(1);
 
-  ConfigArguments of_show, of_explain;
-  bool as_json = false;
+  ShowArguments to_show;
   CLI::App* show_command = app.add_subcommand("show", "print the resolved configuration after checking it");
-  show_command->add_flag("--json", as_json, "JSON instead of YAML");
-  of_show.add_to(*show_command);
+  show_command->add_flag("--json", to_show.as_json, "JSON instead of YAML");
+  show_command->add_option("--package", to_show.package, "only the group at this dotted path")
+      ->type_name("PATH");
+  show_command->add_flag("--unresolved", to_show.unresolved, "keep interpolations as they are written");
+  to_show.config.add_to(*show_command);
 
+  ConfigArguments of_explain, of_digest;
   std::string key;
   CLI::App* explain_command =
       app.add_subcommand("explain", "print every layer that set a key; * marks the one that counts");
   explain_command->add_option("key", key, "dotted path of an option or a group of options")->required();
   of_explain.add_to(*explain_command);
+
+  std::vector<std::string> sides;
+  CLI::App* diff_command = app.add_subcommand("diff", "print the options in which two configurations differ");
+  diff_command
+      ->add_option("sides", sides,
+                   "two of: a run folder, a YAML file, overrides in quotes ('' for the defaults)")
+      ->expected(2)
+      ->required();
+
+  CLI::App* digest_command = app.add_subcommand(
+      "digest", "print the digest of the options that a run keeps when it is resumed, as in its state.json");
+  of_digest.add_to(*digest_command);
 
   std::string word;
   bool as_markdown = false;
@@ -118,8 +206,10 @@ int config_verb(const std::vector<std::string>& arguments, const Visit& visit_al
   options_command->add_flag("--markdown", as_markdown, "a Markdown table");
 
   if (!parse_arguments(app, arguments)) return 0;
-  if (show_command->parsed()) return show(of_show.compose(), visit_all_options, as_json);
+  if (show_command->parsed()) return show(to_show, visit_all_options);
   if (explain_command->parsed()) return explain(of_explain.compose(), visit_all_options, key);
+  if (diff_command->parsed()) return diff(sides, visit_all_options);
+  if (digest_command->parsed()) return digest(of_digest.compose(), visit_all_options);
   return list_options(visit_all_options, word, as_markdown);
 }
 

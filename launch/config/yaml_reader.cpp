@@ -5,6 +5,7 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -195,6 +196,7 @@ class Reader {
   ConfigNode read_mapping(const YAML::Node& node, int depth) {
     ConfigNode result = ConfigNode::make_mapping();
     std::vector<ConfigNode> merged;  // sources of `<<`
+    KeyIndex keys(result);
     for (const auto& pair : node) {
       if (pair.first.IsScalar() && pair.first.Tag() == "?" && pair.first.Scalar() == "<<") {
         ConfigNode source = read(pair.second, depth + 1);
@@ -206,11 +208,11 @@ class Reader {
         continue;
       }
       ConfigKey key = read_key(pair.first);
-      if (const ConfigNode* first = result.find(key)) {
+      if (const auto first = keys.find(key))
         fail("yaml_duplicate_key", pair.first,
              fmt::format("key {} is there already, at line {}; keep one of the two", key.text,
-                         first->origin.line));
-      }
+                         result.entries[*first].second.origin.line));
+      keys.add(key);
       ConfigNode value = read(pair.second, depth + 1);
       value.origin = place(pair.first);
       result.entries.emplace_back(std::move(key), std::move(value));
@@ -267,6 +269,24 @@ bool has_second_document(const std::string& content) {
   return parser.HandleNextDocument(ignore) && parser.HandleNextDocument(ignore);
 }
 
+/// Position of the first byte that is not UTF-8, or npos.
+std::size_t find_invalid_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xC2 ? 0
+                               : lead < 0xE0 ? 2
+                               : lead < 0xF0 ? 3
+                               : lead < 0xF5 ? 4
+                                             : 0;
+    if (length == 0 || i + length > text.size()) return i;
+    for (std::size_t k = 1; k < length; ++k)
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
 }  // namespace
 
 ConfigNode read_plain_scalar(std::string_view plain) {
@@ -286,6 +306,12 @@ ConfigNode read_plain_scalar(std::string_view plain) {
 }
 
 ConfigNode read_yaml(const std::string& content, const std::string& name) {
+  if (const std::size_t bad = find_invalid_utf8(content); bad != std::string::npos) {
+    const auto line =
+        1 + std::count(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(bad), '\n');
+    throw CompositionError("yaml_syntax",
+                           fmt::format("{}, line {}: is not UTF-8 (byte {})", name, line, bad));
+  }
   YAML::Node document;
   bool has_more = false;
   try {
@@ -303,8 +329,16 @@ ConfigNode read_yaml(const std::string& content, const std::string& name) {
   return Reader(name).read(document, 0);
 }
 
+std::string read_config_text(const std::filesystem::path& path) {
+  try {
+    return read_file(path);
+  } catch (const DataError& error) {
+    throw CompositionError("config_missing", error.what());
+  }
+}
+
 ConfigNode read_yaml_file(const std::filesystem::path& path) {
-  return read_yaml(read_file(path), path.string());
+  return read_yaml(read_config_text(path), path.string());
 }
 
 }  // namespace gyrus

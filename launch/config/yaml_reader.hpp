@@ -15,8 +15,11 @@ namespace gyrus {
 /// too deep or too large
 ConfigNode read_yaml(const std::string& content, const std::string& name);
 
-/// @throws CompositionError, DataError when the file cannot be read
+/// @throws CompositionError, also when the file cannot be read
 ConfigNode read_yaml_file(const std::filesystem::path& path);
+
+/// The content of a configuration file. @throws CompositionError (config_missing) when it cannot be read
+std::string read_config_text(const std::filesystem::path& path);
 
 /// A plain (unquoted) YAML scalar.
 ConfigNode read_plain_scalar(std::string_view text);

@@ -1,13 +1,15 @@
-// Feeds damaged inputs to the target's parser.   PROGRAM [NUM_INPUTS [SEED]]
+// Feeds damaged inputs to the target's parser.   PROGRAM [NUM_INPUTS | SECONDSs [SEED]]
 // The input that a crash happened with lies in the file that the last line names; equal arguments repeat a
 // run.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <fstream>
+#include <limits>
 #include <random>
 
 #include "launch/error.hpp"
@@ -79,13 +81,30 @@ void limit_memory() {
 #endif
 }
 
-int run(std::size_t num_inputs, std::uint64_t seed) {
+struct Budget {
+  std::size_t num_inputs;
+  std::chrono::seconds time;
+
+  bool allows(std::size_t input, std::chrono::steady_clock::time_point start) const {
+    return input < num_inputs && std::chrono::steady_clock::now() - start < time;
+  }
+};
+
+/// "20000", or "60s" for as many as a minute takes.
+Budget budget_of(const std::string& text) {
+  const bool is_time = text.ends_with('s');
+  return {is_time ? std::numeric_limits<std::size_t>::max() : std::stoull(text),
+          is_time ? std::chrono::seconds(std::stoull(text)) : std::chrono::hours(24)};
+}
+
+int run(const Budget& budget, std::uint64_t seed) {
   limit_memory();
   const Target target = make_target();
   Mutator mutator(target.seeds, seed);
   const fs::path last_input = scratch_file(".input");
   std::size_t accepted = 0, refused = 0;
-  for (std::size_t i = 0; i < num_inputs; ++i) {
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; budget.allows(i, start); ++i) {
     const std::string input = i < target.seeds.size() ? target.seeds[i] : mutator.next();
     write(last_input, input);
     try {
@@ -103,7 +122,7 @@ int run(std::size_t num_inputs, std::uint64_t seed) {
     }
   }
   fs::remove(last_input);
-  fmt::print("{} inputs: {} accepted, {} refused\n", num_inputs, accepted, refused);
+  fmt::print("{} inputs: {} accepted, {} refused\n", accepted + refused, accepted, refused);
   return accepted > 0 && refused > 0 ? 0 : 1;
 }
 
@@ -120,12 +139,10 @@ std::function<void(const std::string&)> through_file(const std::string& suffix,
 }  // namespace gyrus::fuzz
 
 int main(int argc, char** argv) {
-  const auto number = [&](int at, unsigned long long otherwise) {
-    return argc > at ? std::stoull(argv[at]) : otherwise;
-  };
   std::printf(
       "on a crash, the input is in %s\n",
       (std::filesystem::temp_directory_path() / fmt::format("gyrus_fuzz_{}.input", ::getpid())).c_str());
   std::fflush(stdout);
-  return gyrus::fuzz::run(number(1, 20'000), number(2, 1));
+  return gyrus::fuzz::run(gyrus::fuzz::budget_of(argc > 1 ? argv[1] : "20000"),
+                          argc > 2 ? std::stoull(argv[2]) : 1);
 }

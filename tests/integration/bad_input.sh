@@ -62,12 +62,12 @@ expect 3 "not a gyrus checkpoint" "$gyrus" eval checkpoint="$work/empty"
 
 echo "--- a configuration that changed"
 train 1 changed || fail "training"
-cat runs/changed/config.yaml runs/changed/overrides.yaml runs/changed/state.json >before.txt
+cat runs/changed/config.yaml runs/changed/.hydra/overrides.yaml runs/changed/state.json >before.txt
 expect 2 "model.base_width: 16 before, 32 now" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/changed" model.base_width=32
 expect 2 "checkpoint.resume=never" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/changed" checkpoint.resume=never
 
 expect 2 "holds a run with another configuration" "$gyrus" submit "${tiny[@]}" run.dir="$work/runs/changed" model.base_width=32
-cat runs/changed/config.yaml runs/changed/overrides.yaml runs/changed/state.json | diff before.txt - || fail "a refused start changed the run"
+cat runs/changed/config.yaml runs/changed/.hydra/overrides.yaml runs/changed/state.json | diff before.txt - || fail "a refused start changed the run"
 
 echo "--- options that do not fit together"
 expect 0 "no volume of validation.set=train has lesions" run validation.set=train trainer.max_samples=8

@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <set>
 
 #include "launch/config/composer.hpp"
+#include "launch/config/hydra_node.hpp"
+#include "launch/config/multirun.hpp"
 #include "launch/config/resolver.hpp"
 #include "launch/config/yaml_reader.hpp"
 #include "launch/config/yaml_writer.hpp"
@@ -17,10 +18,6 @@ namespace gyrus {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Topics of features that are not there yet: functions in values (int(), sort(), choice(), ...) and Hydra's
-/// own run folders.
-const std::set<std::string> topics_left_out = {"outputs", "override_values", "sweeps"};
 
 fs::path conformance_folder() {
   const char* named = std::getenv("GYRUS_CONFORMANCE");
@@ -32,7 +29,7 @@ std::vector<std::string> topics() {
   if (!fs::is_directory(conformance_folder() / "cases")) return {"absent"};
   for (const auto& entry : fs::directory_iterator(conformance_folder() / "cases")) {
     const std::string name = entry.path().stem().string();
-    if (entry.path().extension() == ".yaml" && !topics_left_out.contains(name)) names.push_back(name);
+    if (entry.path().extension() == ".yaml") names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -64,6 +61,66 @@ class Environment {
   std::vector<std::string> set_;
 };
 
+std::vector<std::string> texts_of(const ConfigNode& list) {
+  std::vector<std::string> texts;
+  for (const ConfigNode& item : list.items) texts.push_back(item.text);
+  return texts;
+}
+
+void expect_same(const ConfigNode& found, const ConfigNode& expected, const char* what) {
+  EXPECT_TRUE(same_value(found, expected)) << what << " is:\n"
+                                           << write_yaml(found) << "expected:\n"
+                                           << write_yaml(expected);
+}
+
+void check_config(const ComposeRequest& request, const ConfigNode& expected) {
+  const ConfigNode tree = compose_tree(request);
+  const ConfigNode resolved = resolve(tree);
+  if (const ConfigNode* wanted = expected.find("config")) expect_same(resolved, *wanted, "the config");
+  expect_same(resolve(read_yaml(write_yaml(resolved), "dump")), resolved, "what was written and read again");
+  if (const ConfigNode* wanted = expected.find("unresolved"))
+    expect_same(without_hydra(tree), *wanted, "the config before resolution");
+}
+
+void check_jobs(const ComposeRequest& request, const ConfigNode& expected) {
+  const Multirun multirun = compose_multirun(request);
+  const ConfigNode& jobs = *expected.find("jobs");
+  EXPECT_EQ(multirun.jobs.size(), jobs.items.size());
+  for (std::size_t i = 0; i < std::min(multirun.jobs.size(), jobs.items.size()); ++i) {
+    const SweepJob& job = multirun.jobs[i];
+    const ConfigNode& wanted = jobs.items[i];
+    SCOPED_TRACE(fmt::format("job {}", i));
+    EXPECT_EQ(job.overrides, texts_of(*wanted.find("overrides")));
+    EXPECT_EQ(hydra_text(job.root, "job.override_dirname"), wanted.find("override_dirname")->text);
+    if (const ConfigNode* dir = wanted.find("dir")) {
+      EXPECT_EQ(job.outputs.dir, dir->text);
+    }
+    if (const ConfigNode* config = wanted.find("config"))
+      expect_same(resolve(job.root), *config, "the job's config");
+  }
+}
+
+/// What a run writes into its `.hydra`, read back.
+void check_outputs(const ComposeRequest& request, const ConfigNode& expected) {
+  const ConfigNode root = compose_tree(request);
+  const OutputFolders outputs = output_folders(root);
+  EXPECT_EQ(outputs.dir, expected.find("dir")->text);
+  EXPECT_EQ(hydra_text(root, "job.override_dirname"), expected.find("override_dirname")->text);
+  const ConfigNode& subdir = *expected.find("subdir");
+  EXPECT_EQ(outputs.subdir, subdir.is_null() ? std::nullopt : std::optional(subdir.text));
+  const fs::path folder = fs::path(testing::TempDir()) / "gyrus_hydra_outputs";
+  fs::remove_all(folder);
+  write_hydra_files(root, outputs.subdir, folder);
+  if (subdir.is_null()) {
+    EXPECT_FALSE(fs::exists(folder));
+    return;
+  }
+  expect_same(read_yaml_file(folder / subdir.text / "config.yaml"), *expected.find("config"), "config.yaml");
+  expect_same(read_yaml_file(folder / subdir.text / "overrides.yaml"), *expected.find("overrides"),
+              "overrides.yaml");
+  fs::remove_all(folder);
+}
+
 void check_case(const ConfigNode& test) {
   const Environment environment(test.find("env"));
   ComposeRequest request;
@@ -71,23 +128,19 @@ void check_case(const ConfigNode& test) {
   if (const ConfigNode* folder = test.find("config_dir"))
     request.extra_folders = {fs::path("trees") / folder->text};
   request.config_name = test.find("config_name")->is_null() ? "" : test.find("config_name")->text;
-  for (const ConfigNode& text : test.find("overrides")->items) request.overrides.push_back(text.text);
+  request.overrides = texts_of(*test.find("overrides"));
 
   const ConfigNode& expected = *test.find("expect");
+  const ConfigNode* mode = test.find("mode");
   try {
-    const ConfigNode tree = compose_tree(request);
-    const ConfigNode resolved = resolve(tree);
+    if (mode && mode->text == "multirun")
+      check_jobs(request, expected);
+    else if (expected.find("outputs"))
+      check_outputs(request, *expected.find("outputs"));
+    else
+      check_config(request, expected);
     ASSERT_FALSE(expected.find("error"))
         << "composed instead of failing with " << expected.find_path("error.kind")->text;
-    EXPECT_TRUE(same_value(resolved, *expected.find("config"))) << "composed:\n"
-                                                                << write_yaml(resolved) << "expected:\n"
-                                                                << write_yaml(*expected.find("config"));
-    EXPECT_TRUE(same_value(resolve(read_yaml(write_yaml(resolved), "dump")), resolved))
-        << "does not survive writing:\n"
-        << write_yaml(resolved);
-    if (const ConfigNode* unresolved = expected.find("unresolved")) {
-      EXPECT_TRUE(same_value(tree, *unresolved)) << write_yaml(tree);
-    }
   } catch (const CompositionError& error) {
     ASSERT_TRUE(expected.find("error")) << error.what();
     EXPECT_EQ(error.kind, expected.find_path("error.kind")->text) << error.what();

@@ -180,6 +180,11 @@ TEST_F(ConfigFiles, InterpolationCycleNamesItsKeys) {
   EXPECT_THAT(message, HasSubstr("interpolations go in a circle: host -> a -> b -> host"));
 }
 
+TEST_F(ConfigFiles, KeysOfAMappingAreThereBeforeItsValues) {
+  write("config.yaml", "all: '${oc.dict.keys:parts}'\nparts: {a: ???, b: '${all}'}\n");
+  EXPECT_EQ(spell(*compose({}).root().find("all")), "['a', 'b']");
+}
+
 TEST_F(ConfigFiles, NestingBombsOfInterpolationsAreRefused) {
   std::string deep = "host";
   for (int i = 0; i < 1000; ++i) deep = "${" + deep + "}";
@@ -247,11 +252,13 @@ TEST_F(ConfigFiles, OptionsFixedOnResumeLeaveOutWhatMayChange) {
 /// Runs `gyrus config` over the test's configs and returns what it prints.
 std::string config_output(const fs::path& folder, std::vector<std::string> arguments) {
   setenv("GYRUS_CONFIGS", folder.c_str(), 1);
-  AllOptions options;
   testing::internal::CaptureStdout();
   int code = -1;
   try {
-    code = config_verb(arguments, [&](Fields& f) { options.fields(f); });
+    code = config_verb(arguments, [](Fields& f) {
+      AllOptions options;
+      options.fields(f);
+    });
   } catch (...) {
     testing::internal::GetCapturedStdout();
     throw;
@@ -285,6 +292,46 @@ TEST_F(ConfigFiles, OptionsListsTypesDefaultsAndRules) {
   EXPECT_EQ(text.find("precision"), std::string::npos);
   EXPECT_THAT(config_output(folder_, {"options", "--markdown"}),
               HasSubstr("| `trainer.precision` | `fp32` | text, fp32\\|bf16 |"));
+  EXPECT_THAT(config_output(folder_, {"options", "--markdown"}),
+              HasSubstr("| samples at once | may change |"));
+}
+
+TEST_F(ConfigFiles, ShowTakesAPackageAndKeepsInterpolationsOnRequest) {
+  write("config.yaml",
+        "defaults:\n  - trainer: default\n  - _self_\nhost: '${trainer.precision}-host'\n"
+        "trainer: {precision: bf16}\nhydra: {run: {dir: x}}\n");
+  EXPECT_EQ(config_output(folder_, {"show", "--package", "trainer.optimizer"}), "lr: 0.001\n");
+  EXPECT_EQ(config_output(folder_, {"show", "--package", "trainer.optimizer", "--json"}),
+            "{\n  \"lr\": 0.001\n}\n");
+  EXPECT_THAT(config_output(folder_, {"show"}), HasSubstr("host: bf16-host\n"));
+  const std::string unresolved = config_output(folder_, {"show", "--unresolved"});
+  EXPECT_THAT(unresolved, HasSubstr("host: \"${trainer.precision}-host\"\n"));
+  EXPECT_EQ(unresolved.find("hydra"), std::string::npos);
+  EXPECT_THROW(config_output(folder_, {"show", "--package", "trainr"}), ConfigError);
+}
+
+TEST_F(ConfigFiles, DiffNamesOptionsAndWhatAResumedRunKeeps) {
+  EXPECT_EQ(
+      config_output(folder_, {"diff", "trainer.ema=false trainer.micro_batch=4", "trainer.optimizer.lr=1"}),
+      "  trainer.micro_batch: 4 -> auto\n"
+      "! trainer.ema: false -> true\n"
+      "! trainer.optimizer.lr: 0.001 -> 1\n"
+      "3 options differ; a run that is resumed keeps those marked !\n");
+  EXPECT_EQ(config_output(folder_, {"diff", "", "trainer=default"}), "no difference\n");
+  const fs::path run = folder_ / "run";
+  fs::create_directories(run);
+  std::ofstream(run / "config.yaml") << compose({"host=two"}).to_yaml();
+  EXPECT_THAT(config_output(folder_, {"diff", "", run.string()}), HasSubstr("! host: one -> two\n"));
+  EXPECT_THROW(config_output(folder_, {"diff", "", "nonsense"}), ConfigError);
+}
+
+TEST_F(ConfigFiles, DigestDependsOnKeptValuesAlone) {
+  const std::string digest = config_output(folder_, {"digest"});
+  EXPECT_EQ(digest.size(), 17u);
+  write("config.yaml",
+        "# another comment\nhost: one\ndefaults: [trainer: default, _self_]\ntrainer: {micro_batch: 3}\n");
+  EXPECT_EQ(config_output(folder_, {"digest"}), digest);
+  EXPECT_NE(config_output(folder_, {"digest", "host=two"}), digest);
 }
 
 TEST(CommandLine, UnknownFlagIsAConfigErrorWithTheWayToHelp) {

@@ -10,7 +10,6 @@
 #include "launch/files.hpp"
 #include "slurm/submit_options.hpp"
 #include "slurm/sweep_ledger.hpp"
-#include "slurm/sweep_plan.hpp"
 #include "slurm/sweep_table.hpp"
 #include "stand_in.hpp"
 
@@ -20,22 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using Strings = std::vector<std::string>;
-
-TEST(SweepPlan, LastListVariesFastestAndOnlyTopLevelCommasCount) {
-  const SweepPlan plan =
-      plan_sweep({"noise.level=249,499", "seed=1", "data.size=[64,64]", "model.conditioning=encoder,none"});
-  EXPECT_EQ(plan.fixed, (Strings{"seed=1", "data.size=[64,64]"}));
-  EXPECT_EQ(plan.varying_keys, (Strings{"noise.level", "model.conditioning"}));
-  EXPECT_EQ(plan.trials, (std::vector<Strings>{{"noise.level=249", "model.conditioning=encoder"},
-                                               {"noise.level=249", "model.conditioning=none"},
-                                               {"noise.level=499", "model.conditioning=encoder"},
-                                               {"noise.level=499", "model.conditioning=none"}}));
-  EXPECT_THROW(plan_sweep({"sweep.name=a,b"}), ConfigError);
-}
-
-TEST(SweepPlan, WithoutListsIsOneTrial) {
-  EXPECT_EQ(plan_sweep({"seed=1"}).trials.size(), 1u);
-}
 
 /// A program with few options.
 struct FakeProgram {
@@ -119,7 +102,8 @@ TEST_F(Verbs, SubmitFreezesWritesAndPrintsTheJobId) {
   EXPECT_EQ(commands_.read("sbatch.log"), "--parsable " + (run / "job.sbatch").string() + " ");
   EXPECT_THAT(read_file(run / "job.sbatch"), HasSubstr("#SBATCH --nodes=3\n"));
   EXPECT_THAT(read_file(run / "config.yaml"), HasSubstr("level: 300\n"));
-  EXPECT_EQ(read_file(run / "overrides.yaml"), "- noise.level=300\n- submit.nodes=3\n");
+  EXPECT_EQ(read_file(run / ".hydra/overrides.yaml"), "- noise.level=300\n- submit.nodes=3\n");
+  EXPECT_THAT(read_file(run / ".hydra/config.yaml"), HasSubstr("level: 300\n"));
 }
 
 TEST_F(Verbs, DryRunPrintsTheScriptAndWritesNothing) {
@@ -211,6 +195,40 @@ TEST_F(Verbs, SweepDryRunPrintsTheTrialsAndWritesNothing) {
             }),
             "| trial | noise.level |\n|---|---|\n| 0 | 249 |\n| 1 | 499 |\n");
   EXPECT_FALSE(fs::exists(sweep_dir_));
+}
+
+TEST_F(Verbs, SweepTakesHydrasFunctionsAndNamesItsFoldersAsAsked) {
+  EXPECT_EQ(sweep({"noise.level=range(100,400,100)", "run.name=sort(b,a)",
+                   "hydra.sweep.subdir='${hydra.job.override_dirname}'",
+                   "hydra.job.config.override_dirname.exclude_keys=[sweep.dir]"}),
+            0);
+  const SweepLedger ledger = SweepLedger::read(sweep_dir_);
+  ASSERT_EQ(ledger.trials.size(), 6u);
+  EXPECT_EQ(ledger.trials[3].overrides, (Strings{"noise.level=200", "run.name=b"}));
+  EXPECT_EQ(ledger.trials[3].run_dir, sweep_dir_ / "noise.level=200,run.name=b");
+  EXPECT_EQ(read_file(ledger.trials[3].run_dir / ".hydra/overrides.yaml"),
+            "- noise.level=200\n- run.name=b\n- sweep.dir=" + sweep_dir_.string() + "\n");
+}
+
+TEST_F(Verbs, SweepRefusesWhatCannotVary) {
+  const auto message = [&](const char* text) {
+    return message_of<ConfigError>([&] { sweep({text, "run.name=a,b"}); });
+  };
+  EXPECT_THAT(message("sweep.name=a,b"), HasSubstr("takes one value"));
+  EXPECT_THAT(message("hydra.job.name=a,b"), HasSubstr("takes one value for the whole sweep"));
+  EXPECT_THAT(message("noise.level=interval(1,5)"), HasSubstr("use range() or choice()"));
+  EXPECT_THAT(message("noise.level=range(5,5)"), HasSubstr("range() has no value"));
+  EXPECT_THAT(message("hydra.sweep.subdir=same"), HasSubstr("two trials have the folder"));
+  EXPECT_FALSE(fs::exists(sweep_dir_));
+}
+
+TEST_F(Verbs, SweepOnSeveralRanksIsRefused) {
+  setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
+  setenv("PMIX_RANK", "0", 1);
+  EXPECT_THAT(message_of<ConfigError>([&] { sweep({"noise.level=1,2"}); }),
+              HasSubstr("a sweep was started on 2 ranks; start it once, sweep.ranks=2"));
+  unsetenv("OMPI_COMM_WORLD_SIZE");
+  unsetenv("PMIX_RANK");
 }
 
 TEST_F(Verbs, SecondSweepInTheSameFolderIsRefused) {

@@ -6,10 +6,12 @@
 
 #include "launch/agree.hpp"
 #include "launch/command_line.hpp"
+#include "launch/config/multirun.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
 #include "launch/peer_watch.hpp"
+#include "slurm/sweep.hpp"
 #include "trainer/cli/program_options.hpp"
 #include "trainer/report/terminal.hpp"
 #include "trainer/run_directory.hpp"
@@ -21,7 +23,10 @@ namespace {
 struct TrainArguments {
   ConfigArguments config;
   std::string frozen;
-  bool dry_run = false;
+  bool dry_run = false, multirun = false;
+
+  /// Whether one run per combination of values is meant: -m, or hydra.mode=MULTIRUN of the configuration.
+  bool is_sweep() const { return frozen.empty() && (multirun || asks_for_multirun(config.request())); }
 
   Config compose() const {
     if (frozen.empty()) return config.compose();
@@ -47,14 +52,6 @@ void show_plan(const Options& options, int world_size) {
                                                                       : 1)}}));
 }
 
-/// What the user asked for and what it became, for people and for `gyrus eval`. A frozen run brings both
-/// already.
-void write_configuration(const RunDirectory& run, const Config& config, const TrainArguments& arguments) {
-  write_file_atomically(run.path() / "config.yaml", config.to_yaml());
-  if (!arguments.frozen.empty()) return;
-  write_file_atomically(run.path() / "overrides.yaml", overrides_to_yaml(arguments.config.overrides));
-}
-
 }  // namespace
 
 int train_verb(const std::vector<std::string>& words) {
@@ -64,7 +61,12 @@ int train_verb(const std::vector<std::string>& words) {
   app.add_option("--frozen", arguments.frozen, "a resolved config.yaml instead of a composition")
       ->type_name("FILE");
   app.add_flag("--dry-run", arguments.dry_run, "check the configuration, print the plan, train nothing");
+  app.add_flag("-m,--multirun", arguments.multirun, "one run per combination of values, as `gyrus sweep`");
   if (!parse_arguments(app, words)) return 0;
+  if (arguments.is_sweep()) {
+    const auto check = [](const Config& config) { bind_program_options(config); };
+    return run_sweep(arguments.config, check, arguments.dry_run);
+  }
 
   const mpi::Environment environment;
   const auto world = mpi::Communicator::world();
@@ -85,7 +87,10 @@ int train_verb(const std::vector<std::string>& words) {
   {
     // A start that is refused (other options, other data) leaves the run as it was.
     Trainer trainer(options, world, topology, run.get());
-    on_rank_zero(world, [&] { write_configuration(*run, config, arguments); });
+    on_rank_zero(world, [&] {
+      write_file_atomically(run->path() / "config.yaml", config.to_yaml());
+      config.write_hydra_files(run->path());
+    });
     try {
       code = trainer.run();
     } catch (const std::exception& problem) {
