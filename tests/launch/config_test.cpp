@@ -181,7 +181,7 @@ TEST_F(ConfigFiles, InterpolationCycleNamesItsKeys) {
 }
 
 TEST_F(ConfigFiles, KeysOfAMappingAreThereBeforeItsValues) {
-  write("config.yaml", "all: '${oc.dict.keys:parts}'\nparts: {a: ???, b: '${all}'}\n");
+  write("config.yaml", "all: ${oc.dict.keys:parts}\nparts:\n  a: ???\n  b: ${all}\n");
   EXPECT_EQ(spell(*compose({}).root().find("all")), "['a', 'b']");
 }
 
