@@ -22,5 +22,6 @@ target_sources(gyrus_launch PRIVATE
   config/sweep.cpp
   config/verb.cpp
   config/yaml_reader.cpp
+  config/yaml_scalar.cpp
   config/yaml_writer.cpp
 )

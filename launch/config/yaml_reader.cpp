@@ -6,173 +6,178 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
-#include <limits>
+#include <map>
 #include <optional>
 #include <sstream>
+#include <utility>
 
-#include "launch/config/scanner.hpp"
+#include "launch/config/yaml_scalar.hpp"
 #include "launch/files.hpp"
 
 namespace gyrus {
 namespace {
 
-constexpr int max_depth = 100;        // an alias to its own ancestor would nest for ever
-constexpr int max_nodes = 1'000'000;  // ten aliases of ten aliases of ten ... would fill the memory
+constexpr std::size_t max_depth = 100;
+constexpr std::size_t max_nodes = 1'000'000;  // ten aliases of ten aliases of ten ... would fill the memory
 
-bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
-  for (const std::string_view word : words) {
-    if (text == word) return true;
-  }
-  return false;
-}
+constexpr const char* text_tag = "tag:yaml.org,2002:str";
 
-std::optional<std::int64_t> parse_digits(std::string_view digits, int base) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (error != std::errc() || end != digits.data() + digits.size()) return {};
-  return value;
-}
-
-/// 1:30:15 counts in sixties, as in YAML 1.1.
-double parse_sixties(const std::string& text) {
-  double total = 0;
-  for (const std::string& part : split(text, ':')) total = total * 60 + std::strtod(part.c_str(), nullptr);
-  return total;
-}
-
-/// :30:15 of base-60 numbers.
-bool take_sixties(Scanner& scanner) {
-  bool any = false;
-  while (scanner.take(":")) {
-    any = true;
-    if (scanner.take_one_of("012345"))
-      scanner.take_one_of(Scanner::digits);
-    else if (!scanner.take_one_of("6789"))
-      return false;
-  }
-  return any;
-}
-
-bool looks_like_integer(std::string_view text) {
-  Scanner scanner{text};
-  scanner.take_one_of("+-");
-  if (scanner.take("0b")) return scanner.take_all_of("01_") > 0 && scanner.at_end();
-  if (scanner.take("0x")) return scanner.take_all_of("0123456789abcdefABCDEF_") > 0 && scanner.at_end();
-  if (scanner.take("0")) {  // alone, or octal
-    scanner.take_all_of("01234567_");
-    return scanner.at_end();
-  }
-  if (!scanner.take_one_of("123456789")) return false;
-  scanner.take_all_of(Scanner::digits_or_underscore);
-  return scanner.at_end() || (take_sixties(scanner) && scanner.at_end());
-}
-
-bool take_exponent(Scanner& scanner, bool needs_sign) {
-  if (!scanner.take_one_of("eE")) return false;
-  return (scanner.take_one_of("+-") || !needs_sign) && scanner.take_all_of(Scanner::digits) > 0;
-}
-
-/// 1.5 1. 1e3 .5 .5e+3 1:30.5 but neither -.5 nor .5e3: OmegaConf's expression, oddities included.
-bool looks_like_floating(std::string_view text) {
-  Scanner scanner{text};
-  if (scanner.take(".")) {
-    if (!scanner.take_one_of(Scanner::digits)) return false;
-    scanner.take_all_of(Scanner::digits_or_underscore);
-    return scanner.at_end() || (take_exponent(scanner, /*needs_sign=*/true) && scanner.at_end());
-  }
-  scanner.take_one_of("+-");
-  if (!scanner.take_one_of(Scanner::digits)) return false;
-  scanner.take_all_of(Scanner::digits_or_underscore);
-  const bool is_base_60 = take_sixties(scanner);
-  if (scanner.take(".")) {
-    scanner.take_all_of(Scanner::digits_or_underscore);
-    if (scanner.at_end()) return true;
-  }
-  return !is_base_60 && take_exponent(scanner, /*needs_sign=*/false) && scanner.at_end();
-}
-
-std::optional<ConfigNode> read_integer(const std::string& text) {
-  if (!looks_like_integer(text)) return {};
-  std::string digits = text;
-  std::erase(digits, '_');
-  const bool negative = digits.front() == '-';
-  if (negative || digits.front() == '+') digits.erase(0, 1);
-  std::optional<std::int64_t> value;
-  if (digits.find(':') != std::string::npos) {
-    value = static_cast<std::int64_t>(parse_sixties(digits));
-  } else if (digits.starts_with("0b")) {
-    value = parse_digits(std::string_view(digits).substr(2), 2);
-  } else if (digits.starts_with("0x")) {
-    value = parse_digits(std::string_view(digits).substr(2), 16);
-  } else if (digits.size() > 1 && digits.front() == '0') {
-    value = parse_digits(std::string_view(digits).substr(1), 8);
-  } else {
-    value = parse_digits(digits, 10);
-  }
-  if (!value) return {};
-  return ConfigNode::make_integer(negative ? -*value : *value);
-}
-
-std::optional<ConfigNode> read_floating(const std::string& text) {
-  if (is_one_of(text, {".nan", ".NaN", ".NAN"})) {
-    return ConfigNode::make_floating(std::numeric_limits<double>::quiet_NaN());
-  }
-  std::string digits = text;
-  std::erase(digits, '_');
-  const bool negative = digits.front() == '-';
-  if (negative || digits.front() == '+') digits.erase(0, 1);
-  double value = std::numeric_limits<double>::infinity();
-  if (!is_one_of(digits, {".inf", ".Inf", ".INF"})) {
-    if (!looks_like_floating(text)) return {};
-    value =
-        digits.find(':') != std::string::npos ? parse_sixties(digits) : std::strtod(digits.c_str(), nullptr);
-  }
-  return ConfigNode::make_floating(negative ? -value : value);
-}
-
-class Reader {
+/// Builds the tree from the parser's events: one pass, no nodes of yaml-cpp. Anchored values are kept; an
+/// alias becomes a copy.
+class TreeBuilder : public YAML::EventHandler {
  public:
-  explicit Reader(const std::string& name) : name_(name) {}
+  explicit TreeBuilder(const std::string& name) : name_(name) {}
 
-  ConfigNode read(const YAML::Node& node, int depth) {
-    if (depth > max_depth) fail("yaml_syntax", node, fmt::format("nested deeper than {} levels", max_depth));
-    if (++num_nodes_ > max_nodes)
-      fail("yaml_syntax", node, fmt::format("holds more than {} values", max_nodes));
-    if (!node.IsScalar() &&
-        !is_one_of(node.Tag(), {"", "?", "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq",
-                                "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"})) {
-      fail("yaml_tag", node, fmt::format("tag {} is unknown; leave it out", node.Tag()));
+  ConfigNode take_root() { return std::move(root_); }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    add(ConfigNode::make_null(), mark, anchor);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    if (expects_key() && tag == "?" && text == "<<") {
+      open_.back().merges = true;
+      open_.back().key = ConfigKey(text);
+      return;
     }
-    ConfigNode result;
-    if (node.IsMap()) {
-      result = read_mapping(node, depth);
-    } else if (node.IsSequence()) {
-      result = ConfigNode::make_list();
-      for (const YAML::Node& item : node) result.items.push_back(read(item, depth + 1));
-    } else if (node.IsScalar()) {
-      result = read_scalar(node);
-    } else if (node.Tag() == "tag:yaml.org,2002:str") {
-      result = ConfigNode::make_text("");
+    add(read_scalar(mark, tag, text), mark, anchor);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto known = anchored_.find(anchor);
+    if (known == anchored_.end()) fail("yaml_syntax", mark, "an alias stands inside the value that it names");
+    count(size_of(known->second), mark);
+    add(known->second, mark, 0);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(NodeKind::list, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(NodeKind::mapping, mark, tag, anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+ private:
+  /// A list or mapping whose end has not come.
+  struct Open {
+    ConfigNode node;
+    YAML::Mark mark;
+    YAML::anchor_t anchor = 0;
+    KeyIndex keys = KeyIndex(ConfigNode());
+    std::optional<ConfigKey> key = {};  // of the value that comes next
+    YAML::Mark key_mark = {};
+    bool merges = false;                  // the key is <<
+    std::vector<ConfigNode> merged = {};  // what stands behind <<
+  };
+
+  bool expects_key() const { return !open_.empty() && open_.back().node.is_mapping() && !open_.back().key; }
+
+  [[noreturn]] void fail(const char* kind, const YAML::Mark& mark, const std::string& what) const {
+    throw CompositionError(kind, fmt::format("{}, line {}: {}", name_, mark.line + 1, what));
+  }
+
+  void count(std::size_t values, const YAML::Mark& mark) {
+    num_values_ += values;
+    if (num_values_ > max_nodes)
+      fail("yaml_syntax", mark, fmt::format("holds more than {} values", max_nodes));
+  }
+
+  static std::size_t size_of(const ConfigNode& node) {
+    std::size_t size = 1;
+    for (const ConfigNode& item : node.items) size += size_of(item);
+    for (const auto& [key, value] : node.entries) size += size_of(value);
+    return size;
+  }
+
+  void open(NodeKind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    const bool is_known = tag.empty() || tag == "?" || tag == "!" || tag == "tag:yaml.org,2002:map" ||
+                          tag == "tag:yaml.org,2002:seq";
+    if (!is_known) fail("yaml_tag", mark, fmt::format("tag {} is unknown; leave it out", tag));
+    if (expects_key()) fail("key_type", mark, "a key must be text, a number or true/false");
+    if (open_.size() >= max_depth)
+      fail("yaml_syntax", mark, fmt::format("nested deeper than {} levels", max_depth));
+    Open begun{ConfigNode::with_kind(kind), mark, anchor};
+    begun.node.origin = {name_, mark.line + 1};
+    open_.push_back(std::move(begun));
+  }
+
+  void close() {
+    Open done = std::move(open_.back());
+    open_.pop_back();
+    // Merged keys stand before the mapping's own ones; the mapping wins over them, an earlier source over a
+    // later one.
+    if (!done.merged.empty()) done.node = merge_below(std::move(done));
+    add(std::move(done.node), done.mark, done.anchor);
+  }
+
+  /// Puts a value where the next one belongs: it may be a key.
+  void add(ConfigNode value, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    count(1, mark);
+    if (value.origin.line == 0) value.origin = {name_, mark.line + 1};
+    if (anchor != 0) anchored_[anchor] = value;
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return;
     }
-    result.origin = place(node);
+    Open& parent = open_.back();
+    if (parent.node.is_list())
+      parent.node.items.push_back(std::move(value));
+    else if (!parent.key)
+      add_key(parent, value, mark);
+    else
+      add_entry(parent, std::move(value));
+  }
+
+  void add_key(Open& parent, const ConfigNode& key, const YAML::Mark& mark) const {
+    if (key.is_list() || key.is_mapping())
+      fail("key_type", mark, "a key must be text, a number or true/false");
+    if (key.is_null())
+      fail("key_type", mark, "null cannot be a key; write it in quotes if the text is meant");
+    parent.key =
+        ConfigKey(key.kind, key.kind == NodeKind::boolean ? (key.boolean ? "true" : "false") : spell(key));
+    parent.key_mark = mark;
+    if (const auto first = parent.keys.find(*parent.key))
+      fail("yaml_duplicate_key", mark,
+           fmt::format("key {} is there already, at line {}; keep one of the two", parent.key->text,
+                       parent.node.entries[*first].second.origin.line));
+  }
+
+  void add_entry(Open& parent, ConfigNode value) {
+    const ConfigKey key = *std::exchange(parent.key, std::nullopt);
+    if (std::exchange(parent.merges, false)) {
+      if (!value.is_list()) value.items = {ConfigNode(value)};
+      for (ConfigNode& source : value.items) parent.merged.push_back(std::move(source));
+      return;
+    }
+    value.origin = {name_, parent.key_mark.line + 1};
+    parent.keys.add(key);
+    parent.node.entries.emplace_back(key, std::move(value));
+  }
+
+  ConfigNode merge_below(Open done) const {
+    ConfigNode result = ConfigNode::make_mapping();
+    result.origin = done.node.origin;
+    for (const ConfigNode& source : done.merged) {
+      if (!source.is_mapping()) fail("yaml_syntax", done.mark, "<< takes a mapping or a list of mappings");
+      for (const auto& [key, value] : source.entries)
+        if (!result.find(key)) result.entries.emplace_back(key, value);
+    }
+    for (auto& [key, value] : done.node.entries) {
+      if (ConfigNode* merged = result.find(key))
+        *merged = std::move(value);
+      else
+        result.entries.emplace_back(std::move(key), std::move(value));
+    }
     return result;
   }
 
- private:
-  Origin place(const YAML::Node& node) const { return {name_, node.Mark().line + 1}; }
-
-  [[noreturn]] void fail(const char* kind, const YAML::Node& node, const std::string& what) const {
-    throw CompositionError(kind, fmt::format("{}, line {}: {}", name_, node.Mark().line + 1, what));
-  }
-
-  ConfigNode read_scalar(const YAML::Node& node) const {
-    const std::string& tag = node.Tag();
-    const std::string& text = node.Scalar();
-    if (tag == "!") return ConfigNode::make_text(text);
+  ConfigNode read_scalar(const YAML::Mark& mark, const std::string& tag, const std::string& text) const {
+    if (tag == "!" || tag == text_tag) return ConfigNode::make_text(text);
     if (tag == "?" || tag.empty()) return read_plain_scalar(text);
-    if (tag == "tag:yaml.org,2002:str") return ConfigNode::make_text(text);
     const ConfigNode plain = read_plain_scalar(text);
     if (tag == "tag:yaml.org,2002:float") {
       if (plain.kind == NodeKind::integer)
@@ -182,68 +187,14 @@ class Reader {
     if (tag == "tag:yaml.org,2002:int" && plain.kind == NodeKind::integer) return plain;
     if (tag == "tag:yaml.org,2002:bool" && plain.kind == NodeKind::boolean) return plain;
     if (tag == "tag:yaml.org,2002:null") return ConfigNode::make_null();
-    fail("yaml_tag", node, fmt::format("tag {} is unknown or does not fit '{}'; leave it out", tag, text));
-  }
-
-  ConfigKey read_key(const YAML::Node& node) const {
-    if (!node.IsScalar()) fail("key_type", node, "a key must be text, a number or true/false");
-    const ConfigNode key = read_scalar(node);
-    if (key.is_null())
-      fail("key_type", node, "null cannot be a key; write it in quotes if the text is meant");
-    return {key.kind, key.kind == NodeKind::boolean ? (key.boolean ? "true" : "false") : spell(key)};
-  }
-
-  ConfigNode read_mapping(const YAML::Node& node, int depth) {
-    ConfigNode result = ConfigNode::make_mapping();
-    std::vector<ConfigNode> merged;  // sources of `<<`
-    KeyIndex keys(result);
-    for (const auto& pair : node) {
-      if (pair.first.IsScalar() && pair.first.Tag() == "?" && pair.first.Scalar() == "<<") {
-        ConfigNode source = read(pair.second, depth + 1);
-        if (source.is_list()) {
-          for (ConfigNode& item : source.items) merged.push_back(std::move(item));
-        } else {
-          merged.push_back(std::move(source));
-        }
-        continue;
-      }
-      ConfigKey key = read_key(pair.first);
-      if (const auto first = keys.find(key))
-        fail("yaml_duplicate_key", pair.first,
-             fmt::format("key {} is there already, at line {}; keep one of the two", key.text,
-                         result.entries[*first].second.origin.line));
-      keys.add(key);
-      ConfigNode value = read(pair.second, depth + 1);
-      value.origin = place(pair.first);
-      result.entries.emplace_back(std::move(key), std::move(value));
-    }
-    // Merged keys stand before the mapping's own ones; the mapping wins over them, an earlier source over a
-    // later one.
-    if (!merged.empty()) result = merge_below(std::move(result), merged, node);
-    return result;
-  }
-
-  ConfigNode merge_below(ConfigNode own, const std::vector<ConfigNode>& sources,
-                         const YAML::Node& node) const {
-    ConfigNode result = ConfigNode::make_mapping();
-    for (const ConfigNode& source : sources) {
-      if (!source.is_mapping()) fail("yaml_syntax", node, "<< takes a mapping or a list of mappings");
-      for (const auto& [key, value] : source.entries) {
-        if (!result.find(key)) result.entries.emplace_back(key, value);
-      }
-    }
-    for (auto& [key, value] : own.entries) {
-      if (ConfigNode* merged = result.find(key)) {
-        *merged = std::move(value);
-      } else {
-        result.entries.emplace_back(std::move(key), std::move(value));
-      }
-    }
-    return result;
+    fail("yaml_tag", mark, fmt::format("tag {} is unknown or does not fit '{}'; leave it out", tag, text));
   }
 
   std::string name_;
-  int num_nodes_ = 0;
+  ConfigNode root_;
+  std::vector<Open> open_;  // from the root down
+  std::map<YAML::anchor_t, ConfigNode> anchored_;
+  std::size_t num_values_ = 0;
 };
 
 /// Parses and forgets.
@@ -260,14 +211,6 @@ struct IgnoreEvents : YAML::EventHandler {
   }
   void OnMapEnd() override {}
 };
-
-/// Two documents and no more are asked for: YAML::LoadAll makes documents without end of "[1], 2".
-bool has_second_document(const std::string& content) {
-  std::istringstream stream(content);
-  YAML::Parser parser(stream);
-  IgnoreEvents ignore;
-  return parser.HandleNextDocument(ignore) && parser.HandleNextDocument(ignore);
-}
 
 /// Position of the first byte that is not UTF-8, or npos.
 std::size_t find_invalid_utf8(std::string_view text) {
@@ -289,22 +232,6 @@ std::size_t find_invalid_utf8(std::string_view text) {
 
 }  // namespace
 
-ConfigNode read_plain_scalar(std::string_view plain) {
-  const std::string text(plain);
-  if (is_one_of(text, {"", "~", "null", "Null", "NULL"})) return ConfigNode::make_null();
-  if (is_one_of(text, {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"})) {
-    return ConfigNode::make_boolean(true);
-  }
-  if (is_one_of(text, {"no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"})) {
-    return ConfigNode::make_boolean(false);
-  }
-  if (std::string_view("+-.0123456789").find(text.front()) != std::string_view::npos) {
-    if (auto value = read_integer(text)) return *value;
-    if (auto value = read_floating(text)) return *value;
-  }
-  return ConfigNode::make_text(text);
-}
-
 ConfigNode read_yaml(const std::string& content, const std::string& name) {
   if (const std::size_t bad = find_invalid_utf8(content); bad != std::string::npos) {
     const auto line =
@@ -312,21 +239,23 @@ ConfigNode read_yaml(const std::string& content, const std::string& name) {
     throw CompositionError("yaml_syntax",
                            fmt::format("{}, line {}: is not UTF-8 (byte {})", name, line, bad));
   }
-  YAML::Node document;
+  std::istringstream stream(content);
+  TreeBuilder builder(name);
+  IgnoreEvents ignore;
   bool has_more = false;
   try {
-    document = YAML::Load(content);
-    has_more = has_second_document(content);
+    YAML::Parser parser(stream);
+    // Two documents and no more are asked for: yaml-cpp makes documents without end of "[1], 2".
+    has_more = parser.HandleNextDocument(builder) && parser.HandleNextDocument(ignore);
   } catch (const YAML::Exception& error) {
     throw CompositionError("yaml_syntax",
                            fmt::format("{}, line {}: not YAML: {}", name, error.mark.line + 1, error.msg));
   }
-  if (has_more) {
+  if (has_more)
     throw CompositionError(
         "yaml_documents",
         fmt::format("{} holds more than one document, or text behind the first one; one is wanted", name));
-  }
-  return Reader(name).read(document, 0);
+  return builder.take_root();
 }
 
 std::string read_config_text(const std::filesystem::path& path) {

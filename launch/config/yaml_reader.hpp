@@ -21,7 +21,4 @@ ConfigNode read_yaml_file(const std::filesystem::path& path);
 /// The content of a configuration file. @throws CompositionError (config_missing) when it cannot be read
 std::string read_config_text(const std::filesystem::path& path);
 
-/// A plain (unquoted) YAML scalar.
-ConfigNode read_plain_scalar(std::string_view text);
-
 }  // namespace gyrus

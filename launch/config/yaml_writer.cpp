@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "launch/config/yaml_reader.hpp"
+#include "launch/config/yaml_scalar.hpp"
 
 namespace gyrus {
 namespace {

@@ -107,7 +107,8 @@ TEST_F(BadConfig, AFileWithoutPermission) {
 }
 
 TEST_F(BadConfig, AliasesOfThemselvesAndBombs) {
-  EXPECT_THAT(message_of_content("a: &a [*a]\n"), HasSubstr("nested deeper than 100 levels"));
+  EXPECT_THAT(message_of_content("a: &a [*a]\n"),
+              HasSubstr("line 1: an alias stands inside the value that it names"));
   EXPECT_THAT(message_of_content("a: " + std::string(5000, '[')), HasSubstr("config.yaml"));
 }
 
