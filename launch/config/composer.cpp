@@ -4,15 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "launch/config/casts.hpp"
 #include "launch/config/defaults_list.hpp"
 #include "launch/config/hydra_node.hpp"
 #include "launch/config/repository.hpp"
 #include "launch/config/resolver.hpp"
+#include "launch/log.hpp"
 
 namespace gyrus {
 namespace {
+
+constexpr const char* searchpath_key = "hydra.searchpath";
 
 bool is_container(const ConfigNode& node) {
   return node.is_list() || node.is_mapping();
@@ -51,30 +54,19 @@ void place_part(ConfigNode& root, const ComposedPart& part, const std::string& p
                            fmt::format("config '{}' ({}) is {}; a mapping is wanted", part.file->name,
                                        content.origin.describe(), describe_value(content)));
   }
-  if (content.find("hydra") && part.file->name != primary_config) {
-    if (content.find_path("hydra.searchpath")) {
-      throw CompositionError(
-          "searchpath",
-          fmt::format("config '{}' sets hydra.searchpath; only the primary config may", part.file->name));
-    }
-  }
   std::vector<std::string> keys;
   if (!part.package.empty()) keys = split(part.package, '.');
   ConfigNode wrapped = ConfigNode::make_mapping();
   make_mappings(wrapped, keys, content.origin) = content.is_null() ? ConfigNode::make_mapping() : content;
+  if (wrapped.find_path(searchpath_key) && part.file->name != primary_config)
+    throw CompositionError(
+        "searchpath",
+        fmt::format("config '{}' sets hydra.searchpath; only the primary config may", part.file->name));
   try {
     merge(root, root, wrapped, "");
   } catch (const CompositionError& error) {
     throw CompositionError(error.kind, fmt::format("config '{}': {}", part.file->name, error.what()));
   }
-}
-
-/// Position in a list of the text `key`, or the list's size.
-std::size_t list_index(const ConfigNode& list, const std::string& key) {
-  std::size_t index = 0;
-  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
-  const bool is_number = error == std::errc() && end == key.data() + key.size();
-  return is_number ? std::min(index, list.items.size()) : list.items.size();
 }
 
 std::vector<std::string> key_names(const ConfigNode& mapping) {
@@ -113,48 +105,69 @@ void set_value(const ConfigNode& root, ConfigNode& target, const Override& given
     replace(target, given.value());
 }
 
-/// The parent of the override's key: of the same tree, made on the way when `make` says so.
+[[noreturn]] void fail_outside_list(const Override& given, const ConfigNode& list) {
+  throw CompositionError("list_index",
+                         fmt::format("override {}: '{}' is outside the list, which has {} items", given.text,
+                                     given.key, list.items.size()));
+}
+
+/// The parent of the override's key: of the same tree, made on the way when `make` says so. A scalar that
+/// stands in the way is replaced then.
 ConfigNode& find_parent(ConfigNode& root, const Override& given, const std::vector<std::string>& keys,
                         bool make) {
   ConfigNode* node = &root;
   for (std::size_t i = 0; i + 1 < keys.size(); ++i) {
-    ConfigNode* child = nullptr;
     if (node->is_list()) {
-      const std::size_t index = list_index(*node, keys[i]);
-      if (index < node->items.size()) child = &node->items[index];
-    } else {
-      child = node->find(keys[i]);
+      const auto index = list_position(*node, keys[i]);
+      if (!index) fail_outside_list(given, *node);
+      node = &node->items[*index];
+      if (make && !is_container(*node)) replace(*node, ConfigNode::make_mapping());
+      continue;
     }
+    ConfigNode* child = node->find(keys[i]);
     if (!child && !make) fail_unknown_key(given, *node, keys[i]);
-    if (!child) {
-      const std::vector<std::string> rest(keys.begin() + static_cast<std::ptrdiff_t>(i), keys.end() - 1);
-      return make_mappings(*node, rest, given.value().origin);
-    }
+    const bool is_in_the_way = child && !is_container(*child) && make;
+    if (!child || is_in_the_way) child = &make_mappings(*node, {keys[i]}, given.value().origin);
     node = child;
   }
   return *node;
 }
 
+/// Python's equality of values: numbers by value, true is 1; the order of keys does not matter.
+bool is_equal(const ConfigNode& a, const ConfigNode& b) {
+  if (is_number(a) && is_number(b)) return number_of(a) == number_of(b);
+  if (a.kind != b.kind || a.items.size() != b.items.size() || a.entries.size() != b.entries.size())
+    return false;
+  for (std::size_t i = 0; i < a.items.size(); ++i)
+    if (!is_equal(a.items[i], b.items[i])) return false;
+  for (const auto& [key, value] : a.entries) {
+    const ConfigNode* twin = b.find(key);
+    if (!twin || !is_equal(value, *twin)) return false;
+  }
+  return a.text == b.text;
+}
+
 void remove_value(ConfigNode& root, const Override& given, const std::vector<std::string>& keys) {
+  if (given.is_of_hydra())
+    throw CompositionError("delete_missing",
+                           fmt::format("override {}: what hydra knows cannot be deleted", given.text));
   const ConfigNode* target = root.find_path(given.key);
-  if (!target) {
+  const ConfigNode value = target ? resolve_at(root, given.key) : ConfigNode::make_null();
+  if (value.is_null() || value.is_missing())
     throw CompositionError("delete_missing",
                            fmt::format("override {}: there is no '{}' to delete", given.text, given.key));
-  }
-  if (given.has_value && !given.value().is_null() && !same_value(*target, given.value())) {
+  if (given.has_value && !given.value().is_null() && !is_equal(value, given.value()))
     throw CompositionError("delete_mismatch",
                            fmt::format("override {}: the value of '{}' is {}, not {}; nothing is deleted",
-                                       given.text, given.key, spell(*target), spell(given.value())));
-  }
+                                       given.text, given.key, spell(value), spell(given.value())));
   ConfigNode& parent = find_parent(root, given, keys, /*make=*/false);
   if (parent.is_list()) {
-    parent.items.erase(parent.items.begin() + static_cast<std::ptrdiff_t>(list_index(parent, keys.back())));
+    parent.items.erase(parent.items.begin() +
+                       static_cast<std::ptrdiff_t>(*list_position(parent, keys.back())));
   } else {
     parent.erase(keys.back());
   }
 }
-
-constexpr const char* searchpath_key = "hydra.searchpath";
 
 /// Further config folders: hydra.searchpath of the command line, else of the primary config. They come last.
 std::vector<std::filesystem::path> searchpath(const ConfigFile* primary,
@@ -162,12 +175,16 @@ std::vector<std::filesystem::path> searchpath(const ConfigFile* primary,
   ConfigNode list = ConfigNode::make_list();
   if (primary && primary->content.find_path(searchpath_key))
     list = resolve_at(primary->content, searchpath_key);
-  for (const Override& given : overrides)
-    if (given.key == searchpath_key && given.has_value) list = given.value();
+  const auto asked = std::ranges::find(overrides, searchpath_key, &Override::key_with_prefix);
+  if (asked != overrides.end()) list = asked->value();  // of several the first, as in Hydra
   std::vector<std::filesystem::path> found;
   for (const ConfigNode& item : list.items) {
     const std::string scheme = "file://";
-    found.push_back(item.text.starts_with(scheme) ? item.text.substr(scheme.size()) : item.text);
+    const std::string folder = item.text.starts_with(scheme) ? item.text.substr(scheme.size()) : item.text;
+    if (std::filesystem::is_directory(folder))
+      found.emplace_back(folder);
+    else if (item.is_text())
+      log::warning_once("{} names {}, which is no folder", searchpath_key, folder);
   }
   const bool are_texts = std::all_of(list.items.begin(), list.items.end(),
                                      [](const ConfigNode& item) { return item.is_text(); });
@@ -224,8 +241,12 @@ void refuse_sweep(const Override& given) {
 
 void merge(const ConfigNode& root, ConfigNode& target, const ConfigNode& source, const std::string& path) {
   if (source.is_mapping() && target.has_interpolation()) {
-    ConfigNode meant = resolve_at(root, path);
-    if (meant.is_mapping()) target = std::move(meant);
+    try {
+      ConfigNode meant = resolve_at(root, path);
+      if (meant.is_mapping()) target = std::move(meant);
+    } catch (const CompositionError&) {
+      // What it names may come from a later file: the mapping takes its place.
+    }
   }
   if (target.is_mapping() && source.is_mapping()) {
     KeyIndex keys(target);
@@ -255,27 +276,26 @@ void apply_override(ConfigNode& root, const Override& given, bool allow_new_keys
   const bool may_add = given.action != Override::Action::set || allow_new_keys;
   ConfigNode& parent = find_parent(root, given, keys, may_add);
   if (parent.is_list()) {
-    const std::size_t index = list_index(parent, keys.back());
-    if (index == parent.items.size()) {
-      throw CompositionError(
-          "list_index", fmt::format("override {}: '{}' is outside the list, which has {} items", given.text,
-                                    given.key, parent.items.size()));
-    }
-    return set_value(root, parent.items[index], given);
+    const auto index = list_position(parent, keys.back());
+    if (!index) fail_outside_list(given, parent);
+    if (!may_add) check_keys_exist(given, parent.items[*index], given.value());
+    return set_value(root, parent.items[*index], given);
   }
   ConfigNode* target = parent.is_mapping() ? parent.find(keys.back()) : nullptr;
   if (!target) {
     if (!may_add) fail_unknown_key(given, parent, keys.back());
-    make_mappings(root, {keys.begin(), keys.end() - 1}, given.value().origin);
-    find_parent(root, given, keys, true).entries.emplace_back(keys.back(), given.value());
+    parent.entries.emplace_back(keys.back(), given.value());
     return;
   }
-  const bool has_value = !target->is_null() && !target->is_missing();
-  if (given.action == Override::Action::add && has_value && !is_container(given.value())) {
-    throw CompositionError(
-        "already_there", fmt::format("override {0}: '{1}' has a value ({2}) already; write {1}={3} to change "
-                                     "it, or ++{1}={3} whether it exists or not",
-                                     given.text, given.key, target->origin.describe(), given.value_text()));
+  if (given.action == Override::Action::add && !is_container(given.value())) {
+    const ConfigNode known = target->has_interpolation() ? resolve_at(root, given.key) : *target;
+    if (!known.is_null() && !known.is_missing())
+      throw CompositionError(
+          "already_there",
+          fmt::format(
+              "override {0}: '{1}' has a value ({2}) already; write {1}={3} to change it, or ++{1}={3} "
+              "whether it exists or not",
+              given.text, given.key, target->origin.describe(), given.value_text()));
   }
   if (!may_add) check_keys_exist(given, *target, given.value());
   set_value(root, *target, given);
@@ -304,9 +324,9 @@ ConfigNode compose_tree(const ComposeRequest& request) {
   const ExpandedDefaults expanded =
       expand_defaults(repository, request.config_name, of_groups, /*skip_missing=*/request.skip_sweeps);
   for (const ComposedPart& part : expanded.parts) place_part(root, part, request.config_name);
-  warn_about_hydra_keys(*root.find(hydra_key));
   for (const Override& given : of_values)
     apply_override(root, given, request.allow_new_keys && !given.is_of_hydra());
+  check_hydra_node(*root.find(hydra_key));
   complete_hydra_node(*root.find(hydra_key), overrides, expanded.choices, request.config_name);
   return root;
 }

@@ -27,6 +27,17 @@ std::optional<std::string> take_package(std::string& name) {
   return package;
 }
 
+/// Each `_group_` of a package becomes the group; such a package counts from the root.
+std::string with_group(const std::string& package, const std::string& group) {
+  const std::string word = "_group_";
+  if (package.find(word) == std::string::npos) return package;
+  std::string replaced = "_global_.";
+  std::size_t begin = 0;
+  for (std::size_t at; (at = package.find(word, begin)) != std::string::npos; begin = at + word.size())
+    replaced += package.substr(begin, at - begin) + group;
+  return replaced + package.substr(begin);
+}
+
 }  // namespace
 
 std::string DefaultsEntry::group_path() const {
@@ -42,15 +53,9 @@ std::string DefaultsEntry::config_path() const {
 std::string DefaultsEntry::final_package(bool with_header) const {
   std::string own = slashes_to_dots(group);
   if (package) {
-    own = *package == "_here_" ? "" : *package;
+    own = *package == "_here_" ? "" : with_group(*package, slashes_to_dots(group_path()));
   } else if (with_header && header_package) {
     own = *header_package;
-  }
-  for (const auto& [word, replacement] :
-       {std::pair<std::string, std::string>{"_group_", slashes_to_dots(group_path())},
-        {"_name_", has_choice && !is_list ? option() : ""}}) {
-    if (const std::size_t at = own.find(word); at != std::string::npos)
-      own.replace(at, word.size(), replacement);
   }
   std::string full = join_path(parent_package, own);
   if (own.empty()) full = parent_package;
@@ -106,6 +111,9 @@ DefaultsEntry DefaultsEntry::parse(const ConfigNode& node, const std::string& co
   entry.origin = node.origin;
   std::istringstream words(key.text);
   for (std::string word; words >> word;) {
+    if (!entry.group.empty())
+      fail(node, config_name,
+           fmt::format("'{}': only 'optional' and 'override' may stand before a group", key.text));
     if (word == "optional")
       entry.is_optional = true;
     else if (word == "override")

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "launch/config/defaults_entry.hpp"
+#include "launch/config/resolver.hpp"
 #include "launch/log.hpp"
 
 namespace gyrus {
@@ -98,7 +99,7 @@ class Expansion {
     Choice choice;
     const ConfigNode& value = given.value();
     choice.is_list = value.is_list();
-    bool are_names = value.is_text() || value.is_list();
+    bool are_names = value.is_text() || value.is_missing() || value.is_list();  // ??? takes a choice away
     for (const ConfigNode& item : value.items) {
       are_names = are_names && item.is_text();
       choice.options.push_back(item.text);
@@ -115,7 +116,7 @@ class Expansion {
       return;
     }
     DefaultsEntry entry;
-    entry.is_group = entry.is_appended = entry.is_absolute = true;
+    entry.is_group = entry.is_appended = true;
     entry.group = given.key;
     if (given.has_package) entry.package = given.package;
     entry.is_list = choice.is_list;
@@ -130,7 +131,7 @@ class Expansion {
       throw CompositionError("defaults_list",
                              fmt::format("the defaults lists go in a circle at '{}'", entry.config_path()));
     }
-    if (entry.is_group) {
+    if (entry.is_group && !entry.is_list) {
       const std::string key = entry.override_key();
       if (const auto found = deletions_.find(key);
           found != deletions_.end() &&
@@ -168,6 +169,8 @@ class Expansion {
     }
     entry.header_package = file->package ? std::optional("_global_." + *file->package) : std::nullopt;
     if (file->package && file->package->starts_with("_global_")) entry.header_package = file->package;
+    if (entry.is_group && file->defaults.items.empty() && !leaves_.insert(entry.override_key()).second)
+      fail_repeated(entry.override_key(), choice_of(entry), choice_of(entry));
     return expand_file(entry, *file, in_interpolated, depth);
   }
 
@@ -194,9 +197,11 @@ class Expansion {
       if (!entry.is_interpolation()) children[i] = expand(entry, file.name, in_interpolated, depth + 1);
     }
     // Options that name other choices: only now are all choices of this list known.
+    ConfigNode choices = ConfigNode::make_mapping();
+    for (const auto& [key, choice] : choices_) choices.entries.emplace_back(key, choice.node());
     for (std::size_t i = 0; i < entries.size(); ++i) {
       if (entries[i].is_self || entries[i].is_override || !entries[i].is_interpolation()) continue;
-      entries[i].options = {resolve_choices(entries[i].option(), file.name)};
+      entries[i].options = {resolve_choices(entries[i].option(), file.name, choices)};
       children[i] = expand(entries[i], file.name, /*in_interpolated=*/true, depth + 1);
     }
     std::vector<ComposedPart> parts;
@@ -256,38 +261,34 @@ class Expansion {
 
   void remember_choice(const std::string& key, const Choice& choice) {
     const auto [found, is_new] = choices_.try_emplace(key, choice);
-    if (!is_new) {
-      throw CompositionError(
-          "choice_repeated",
-          fmt::format("group {0} is chosen twice: {1} and {2}; to change a choice write 'override {0}: {1}' "
-                      "in the defaults list, or {0}={1} on the command line",
-                      key, choice.text(), found->second.text()));
-    }
+    if (!is_new && found->second != choice) fail_repeated(key, choice, found->second);
   }
 
-  std::string resolve_choices(const std::string& option, const std::string& config_name) const {
-    std::string resolved;
-    std::size_t position = 0;
-    while (true) {
-      const std::size_t begin = option.find("${", position);
-      resolved += option.substr(position, begin - position);
-      if (begin == std::string::npos) return resolved;
-      const std::size_t end = option.find('}', begin);
-      const std::string key =
-          end == std::string::npos ? option.substr(begin) : option.substr(begin + 2, end - begin - 2);
-      const auto found = choices_.find(key);
-      if (end == std::string::npos || found == choices_.end()) {
-        std::vector<std::string> known;
-        for (const auto& [name, choice] : choices_) known.push_back(name);
-        throw CompositionError(
-            "defaults_interpolation",
-            fmt::format("defaults list of '{}': '{}' names the choice of group {}, which is not in the "
-                        "list; groups that can be named: {}",
-                        config_name, option, key, fmt::join(known, ", ")));
-      }
-      resolved += found->second.text();
-      position = end + 1;
+  [[noreturn]] static void fail_repeated(const std::string& key, const Choice& choice, const Choice& known) {
+    throw CompositionError(
+        "choice_repeated",
+        fmt::format("group {0} is chosen twice: {1} and {2}; to change a choice write 'override {0}: {1}' "
+                    "in the defaults list, or {0}={1} on the command line",
+                    key, choice.text(), known.text()));
+  }
+
+  /// An option that names the choices of other groups, or uses a resolver. `choices`: a mapping by group.
+  std::string resolve_choices(const std::string& option, const std::string& config_name,
+                              ConfigNode choices) const {
+    std::vector<std::string> known;
+    for (const auto& [key, choice] : choices.entries) known.push_back(key.text);
+    choices.entries.emplace_back("_option_", ConfigNode::make_text(option));
+    std::string problem = "it is no text";
+    try {
+      const ConfigNode resolved = resolve_at(choices, "_option_");
+      if (resolved.is_text()) return resolved.text;
+    } catch (const CompositionError& error) {
+      problem = error.what();
     }
+    throw CompositionError(
+        "defaults_interpolation",
+        fmt::format("defaults list of '{}': '{}' cannot be resolved ({}); groups that can be named: {}",
+                    config_name, option, problem, fmt::join(known, ", ")));
   }
 
   /// An optional entry without file is left out; when a file of nearly that name exists, nobody meant that.
@@ -356,6 +357,7 @@ class Expansion {
   std::map<std::string, Deletion> deletions_;
   std::map<std::string, Choice> choices_;
   std::vector<DefaultsEntry> appended_;
+  std::set<std::string> leaves_;  // groups whose option names no further files: their content comes once
 };
 
 }  // namespace

@@ -31,12 +31,24 @@ job:
 runtime: {cwd: '???', choices: {}}
 )";
 
-void warn_below(const ConfigNode& given, const ConfigNode& known, const std::string& path) {
-  if (!given.is_mapping() || !known.is_mapping() || known.entries.empty()) return;
+[[noreturn]] void fail(const ConfigNode& given, const std::string& path, const char* wanted) {
+  throw CompositionError("type_conflict",
+                         fmt::format("{} ({}) is {}; {} is wanted", path, given.origin.describe(),
+                                     describe_value(given), wanted));
+}
+
+/// Scalars that have a default of text may not be null or lists; null defaults accept any scalar.
+void check_below(const ConfigNode& given, const ConfigNode& known, const std::string& path) {
+  const bool is_container = given.is_list() || given.is_mapping();
+  if (known.is_mapping() && !given.is_mapping()) fail(given, path, "a mapping");
+  if (known.is_list() && !given.is_list() && !given.has_interpolation()) fail(given, path, "a list");
+  if (!known.is_mapping() && !known.is_list() && is_container) fail(given, path, "a single value");
+  if (known.is_text() && given.is_null() && path != "hydra.output_subdir") fail(given, path, "a text");
+  if (!known.is_mapping() || known.entries.empty()) return;
   for (const auto& [key, value] : given.entries) {
     const std::string deeper = join_path(path, key.text);
     if (const ConfigNode* twin = known.find(key))
-      warn_below(value, *twin, deeper);
+      check_below(value, *twin, deeper);
     else
       log::warning_once("{} ({}) has no effect in gyrus", deeper, value.origin.describe());
   }
@@ -91,8 +103,13 @@ ConfigNode default_hydra_node() {
   return node;
 }
 
-void warn_about_hydra_keys(const ConfigNode& hydra) {
-  warn_below(hydra, default_hydra_node(), hydra_key);
+void check_hydra_node(const ConfigNode& hydra) {
+  check_below(hydra, default_hydra_node(), hydra_key);
+  const ConfigNode& mode = *hydra.find("mode");
+  if (!mode.is_null() && mode.text != "RUN" && mode.text != "MULTIRUN")
+    fail(mode, "hydra.mode", "RUN or MULTIRUN");
+  for (const auto& [key, value] : hydra.find_path("sweeper.params")->entries)
+    if (value.is_null()) fail(value, "hydra.sweeper.params." + key.text, "a value or a sweep");
 }
 
 void complete_hydra_node(ConfigNode& hydra, const std::vector<Override>& overrides, const Choices& choices,

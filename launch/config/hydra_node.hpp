@@ -16,8 +16,9 @@ namespace gyrus {
 /// The node with hydra-core's defaults, before any file is merged.
 ConfigNode default_hydra_node();
 
-/// Warns of keys that files set below `hydra` and that nothing here reads.
-void warn_about_hydra_keys(const ConfigNode& hydra);
+/// Warns of keys below `hydra` that nothing here reads. @throws CompositionError (type_conflict) when a value
+/// that is read has another kind than its default, or hydra.mode is neither RUN nor MULTIRUN
+void check_hydra_node(const ConfigNode& hydra);
 
 /// Fills in what is known when files and overrides are merged: overrides.hydra, overrides.task,
 /// runtime.choices, job.override_dirname, job.config_name.

@@ -94,8 +94,8 @@ SweepJob compose_job(const ComposeRequest& request, const std::vector<std::strin
   try {
     job.root = compose_tree(single);
     ConfigNode& known = *job.root.find(hydra_key)->find("job");
-    for (const char* key : {"num", "id"})
-      *known.find(key) = ConfigNode::make_integer(static_cast<std::int64_t>(number));
+    *known.find("num") = ConfigNode::make_integer(static_cast<std::int64_t>(number));
+    *known.find("id") = ConfigNode::make_text(std::to_string(number));
     job.subdir = hydra_text(job.root, "sweep.subdir");
     job.outputs.dir = plain(hydra_text(job.root, "sweep.dir") + "/" + job.subdir);
     job.outputs.subdir = output_subdir(job.root);

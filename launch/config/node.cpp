@@ -74,10 +74,8 @@ const ConfigNode* ConfigNode::find_path(std::string_view path) const {
   if (path.empty()) return node;
   for (const std::string& key : split(path, '.')) {
     if (node->is_list()) {
-      std::size_t index = 0;
-      const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
-      const bool is_number = error == std::errc() && end == key.data() + key.size();
-      node = is_number && index < node->items.size() ? &node->items[index] : nullptr;
+      const auto index = list_position(*node, key);
+      node = index ? &node->items[*index] : nullptr;
     } else {
       node = node->find(key);
     }
@@ -191,6 +189,13 @@ std::string describe_value(const ConfigNode& node) {
       return "a mapping";
   }
   return {};
+}
+
+std::optional<std::size_t> list_position(const ConfigNode& list, std::string_view key) {
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+  const bool is_number = error == std::errc() && end == key.data() + key.size();
+  return is_number && index < list.items.size() ? std::optional(index) : std::nullopt;
 }
 
 std::string join_path(std::string_view parent, std::string_view key) {

@@ -117,6 +117,9 @@ std::string describe_value(const ConfigNode& node);
 /// Shortest decimal that reads back as the same double, always with a point or an exponent.
 std::string spell_double(double value);
 
+/// The position that `key` names in a list: a number below its size.
+std::optional<std::size_t> list_position(const ConfigNode& list, std::string_view key);
+
 std::string join_path(std::string_view parent, std::string_view key);
 std::vector<std::string> split(std::string_view text, char separator);
 

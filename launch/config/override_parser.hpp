@@ -45,7 +45,9 @@ struct Override {
   /// The same with + ++ or ~ before it.
   std::string key_with_prefix() const;
   /// Of the keys that are Hydra's own and not the program's.
-  bool is_of_hydra() const { return key.starts_with("hydra.") || key.starts_with("hydra/"); }
+  bool is_of_hydra() const {
+    return key == "hydra" || key.starts_with("hydra.") || key.starts_with("hydra/");
+  }
 };
 
 /// @throws CompositionError (override_syntax, override_function) with the override and the position

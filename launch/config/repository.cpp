@@ -14,6 +14,7 @@ namespace {
 /// The value of `# @package VALUE`, which must stand before anything but blank lines and other `# @` headers.
 std::optional<std::string> read_package_header(const std::string& content, const std::string& file) {
   std::istringstream lines(content);
+  std::optional<std::string> package;  // the last header counts
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     std::string word, hash;
@@ -25,16 +26,16 @@ std::optional<std::string> read_package_header(const std::string& content, const
     else if (parts[0] == "#")
       parts.erase(parts.begin());
     else
-      return {};
-    if (parts.empty() || !parts[0].starts_with("@")) return {};
+      return package;
+    if (parts.empty() || !parts[0].starts_with("@")) return package;
     if (parts[0] != "@package") continue;
     if (parts.size() != 2) {
       throw CompositionError("package_header",
                              fmt::format("{}: '{}' must be written # @package NAME", file, line));
     }
-    return parts[1];
+    package = parts[1];
   }
-  return {};
+  return package;
 }
 
 }  // namespace
@@ -53,13 +54,18 @@ void ConfigRepository::append_folders(const std::vector<fs::path>& folders) {
   }
 }
 
-const ConfigFile* ConfigRepository::load(const std::string& name) {
+const ConfigFile* ConfigRepository::load(const std::string& given) {
+  const std::string name = given.ends_with(".yaml") ? given.substr(0, given.size() - 5) : given;
   if (const auto found = files_.find(name); found != files_.end()) return found->second.get();
   for (const fs::path& folder : folders_) {
     const fs::path path = folder / (name + ".yaml");
-    if (fs::is_directory(path))
-      throw CompositionError("config_missing", fmt::format("{} is a folder, not a file", path.string()));
-    if (!fs::is_regular_file(path)) continue;
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (fs::symlink_status(path, error).type() == fs::file_type::not_found) continue;
+    if (!fs::is_regular_file(status))
+      throw CompositionError(
+          "config_missing",
+          fmt::format("{} is a folder, a broken link or a device, not a file", path.string()));
     auto file = std::make_unique<ConfigFile>();
     file->name = name;
     const std::string content = read_config_text(path);
@@ -91,7 +97,9 @@ std::vector<std::string> ConfigRepository::options(const std::string& group) con
   for (const fs::path& folder : folders_) {
     if (!fs::is_directory(folder / group)) continue;
     for (const auto& entry : fs::directory_iterator(folder / group)) {
-      if (entry.path().extension() == ".yaml") names.insert(entry.path().stem().string());
+      std::error_code error;
+      if (entry.path().extension() == ".yaml" && entry.is_regular_file(error))
+        names.insert(entry.path().stem().string());
     }
   }
   return {names.begin(), names.end()};

@@ -27,7 +27,7 @@ class ConfigRepository {
   /// Folders to search last; what was loaded stays. @throws CompositionError (config_dir_missing)
   void append_folders(const std::vector<std::filesystem::path>& folders);
 
-  /// @param name  path without .yaml, e.g. "model/ddpm"; returns null pointer when no folder has it.
+  /// @param name  path, e.g. "model/ddpm", with or without .yaml; returns null pointer when no folder has it.
   /// @throws CompositionError naming the file
   const ConfigFile* load(const std::string& name);
 

@@ -358,7 +358,8 @@ ConfigNode resolve(const ConfigNode& root) {
 
 ConfigNode resolve_at(const ConfigNode& root, const std::string& path) {
   const std::optional<ConfigNode> value = Resolver(root).find(path, {});
-  require(value.has_value(), "resolve_at is asked for a path that exists");
+  if (!value)
+    throw CompositionError("interpolation_key", fmt::format("'{}' is not in the configuration", path));
   return *value;
 }
 

@@ -94,7 +94,7 @@ TEST_F(BadConfig, FilesThatAreNotThereOrCannotBeRead) {
   EXPECT_THROW(Config::compose(other), ConfigError);
   fs::remove(folder_ / "config.yaml");
   fs::create_directory(folder_ / "config.yaml");
-  EXPECT_THAT(message(), AllOf(HasSubstr("config.yaml"), HasSubstr("is a folder, not a file")));
+  EXPECT_THAT(message(), AllOf(HasSubstr("config.yaml"), HasSubstr("is a folder, a broken link or a device, not a file")));
 }
 
 TEST_F(BadConfig, AFileWithoutPermission) {
