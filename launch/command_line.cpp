@@ -53,6 +53,7 @@ ComposeRequest ConfigArguments::request() const {
 }
 
 bool parse_arguments(CLI::App& app, std::vector<std::string> arguments) {
+  const std::string typed = arguments.empty() ? "" : arguments.front();
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {
     app.parse(std::move(arguments));
@@ -61,6 +62,12 @@ bool parse_arguments(CLI::App& app, std::vector<std::string> arguments) {
     fmt::print("{}", app.help());
     return false;
   } catch (const CLI::ParseError& error) {
+    std::vector<std::string> commands;
+    for (const CLI::App* command : app.get_subcommands(nullptr)) commands.push_back(command->get_name());
+    const std::string meant = typed.empty() || typed.front() == '-' ? "" : nearest_word(typed, commands);
+    if (!meant.empty() && meant != typed)
+      throw ConfigError(
+          fmt::format("{} has no command '{}', did you mean {}?", app.get_name(), typed, meant));
     throw ConfigError(
         fmt::format("{}: {}; `{} --help` lists what it takes", app.get_name(), error.what(), app.get_name()));
   }

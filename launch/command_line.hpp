@@ -19,7 +19,9 @@ struct Verb {
   // What completion offers:
   bool takes_overrides = false;
   std::vector<std::string> commands = {};
-  bool commands_are_optional = false;  // overrides may stand in the place of a command
+  bool commands_are_optional = false;           // overrides may stand in the place of a command
+  std::vector<std::string> file_commands = {};  // commands that take folders or files
+  std::string key_command = {};                 // the command whose first word is the path of an option
 };
 
 /// Runs the verb that the first word names with the rest of the words; prints the table of verbs for --help

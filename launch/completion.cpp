@@ -71,6 +71,9 @@ end
 complete -c gyrus -f -a '(__gyrus_words)'
 )script";
 
+/// Flags behind which a file, a folder or a name of the user's own stands.
+const Words flags_with_value = {"-c", "--config-name", "--config-dir", "--frozen", "--package", "--search"};
+
 /// The flags that `gyrus VERB [COMMAND] --help` names.
 Words flags_of(const Words& verb) {
   std::string command = "/proc/$PPID/exe";  // of the shell that popen starts: this program
@@ -93,6 +96,9 @@ ComposeRequest request_of(const Words& words) {
   ConfigArguments arguments;
   for (std::size_t i = 0; i + 2 < words.size(); ++i)
     if (words[i] == "--config-dir") arguments.config_folders.push_back(words[i + 1]);
+  const std::string assigned = "--config-dir=";
+  for (const std::string& word : words)
+    if (word.starts_with(assigned)) arguments.config_folders.push_back(word.substr(assigned.size()));
   return arguments.request();
 }
 
@@ -166,8 +172,16 @@ Words complete_words(const Words& words, std::span<const Verb> verbs, const Visi
   } else if (verb != verbs.end()) {
     const auto& commands = verb->commands;
     const bool has_command = words.size() > 2 && std::ranges::find(commands, words[1]) != commands.end();
+    const bool is_value_of_flag =
+        std::ranges::find(flags_with_value, words[words.size() - 2]) != flags_with_value.end();
+    const bool wants_files =
+        has_command && std::ranges::find(verb->file_commands, words[1]) != verb->file_commands.end();
+    if (is_value_of_flag) return {};  // the shell offers files
     if (words.size() == 2) found = commands;
-    if (typed.starts_with("-")) {
+    if (wants_files && !typed.starts_with("-")) return {};
+    if (has_command && words[1] == verb->key_command && words.size() == 3) {
+      for (const OptionDescription& option : describe_options(visit)) found.push_back(option.path);
+    } else if (typed.starts_with("-")) {
       found = flags_of(has_command ? Words{words[0], words[1]} : Words{words[0]});
     } else if (verb->takes_overrides && (commands.empty() || has_command || verb->commands_are_optional)) {
       const Words overrides = overrides_for(typed, request_of(words), visit);

@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "launch/command_line.hpp"
+#include "launch/config/binder.hpp"
 #include "launch/config/composer.hpp"
 #include "launch/config/multirun.hpp"
 #include "launch/error.hpp"
@@ -39,10 +41,34 @@ std::vector<std::string> varying(const SweepJob& job, const std::vector<std::str
   return overrides;
 }
 
-void refuse_own_options(const std::vector<std::string>& varying_keys) {
-  for (const std::string& key : varying_keys)
-    if (key.starts_with("sweep.") || key.starts_with("submit."))
-      throw ConfigError(fmt::format("{} is an option of the whole sweep and takes one value", key));
+/// What is set once for all trials, by its dotted path.
+std::map<std::string, std::string> options_of_sweep(const Config& config) {
+  SubmitOptions submit;
+  SweepOptions sweep;
+  config.bind("submit", submit);
+  config.bind("sweep", sweep);
+  std::map<std::string, std::string> values;
+  for (const OptionDescription& option : describe_options([&](Fields& fields) {
+         fields.group("submit", submit);
+         fields.group("sweep", sweep);
+       }))
+    values[option.path] = option.default_text;
+  return values;
+}
+
+void check_equal_for_all(const Config& first, const Config& other) {
+  const auto wanted = options_of_sweep(first);
+  for (const auto& [path, value] : options_of_sweep(other))
+    if (wanted.at(path) != value)
+      throw ConfigError(fmt::format("{} is an option of the whole sweep and takes one value, not {} and {}",
+                                    path, wanted.at(path), value));
+}
+
+void refuse_run_dir(const SweepJob& job) {
+  for (const std::string& text : job.overrides)
+    if (parse_override(text).key == "run.dir")
+      throw ConfigError(
+          "a sweep gives each trial its run.dir; hydra.sweep.dir and hydra.sweep.subdir choose the folders");
 }
 
 /// The trial's configuration, writing into `run_dir`.
@@ -54,7 +80,7 @@ Config config_of_trial(SweepJob& job, const fs::path& run_dir) {
 
 PreparedSweep prepare(const ConfigArguments& given, const CheckConfig& check) {
   Multirun multirun = compose_multirun(given.request());
-  refuse_own_options(multirun.varying_keys);
+  refuse_run_dir(multirun.jobs.front());
   SweepOptions options;
   config_of(multirun.jobs.front().root).bind("sweep", options);
   PreparedSweep sweep;
@@ -76,6 +102,7 @@ PreparedSweep prepare(const ConfigArguments& given, const CheckConfig& check) {
     try {
       sweep.configs.push_back(config_of_trial(job, trial.run_dir));
       check(sweep.configs.back());
+      check_equal_for_all(sweep.configs.front(), sweep.configs.back());
     } catch (const ConfigError& error) {
       throw ConfigError(fmt::format("trial {} ({}): {}; no trial was started", trial.number,
                                     fmt::join(trial.overrides, " "), error.what()));

@@ -111,6 +111,17 @@ void set_value(const ConfigNode& root, ConfigNode& target, const Override& given
                                      given.key, list.items.size()));
 }
 
+/// `levels.0=1` of a list that no file has cannot be meant as a mapping with the key 0.
+void refuse_position(const Override& given, const std::string& key) {
+  const bool is_position = key.find_first_not_of("0123456789") == std::string::npos;
+  if (is_position && given.action == Override::Action::set)
+    throw CompositionError(
+        "list_index",
+        fmt::format("override {}: '{}' is outside the list: no file has it; give the whole list, "
+                    "as in key=[1,2]",
+                    given.text, given.key));
+}
+
 /// The parent of the override's key: of the same tree, made on the way when `make` says so. A scalar that
 /// stands in the way is replaced then.
 ConfigNode& find_parent(ConfigNode& root, const Override& given, const std::vector<std::string>& keys,
@@ -121,11 +132,16 @@ ConfigNode& find_parent(ConfigNode& root, const Override& given, const std::vect
       const auto index = list_position(*node, keys[i]);
       if (!index) fail_outside_list(given, *node);
       node = &node->items[*index];
-      if (make && !is_container(*node)) replace(*node, ConfigNode::make_mapping());
+      if (make && !is_container(*node)) {
+        ConfigNode mapping = ConfigNode::make_mapping();
+        mapping.origin = given.value().origin;
+        replace(*node, mapping);
+      }
       continue;
     }
     ConfigNode* child = node->find(keys[i]);
     if (!child && !make) fail_unknown_key(given, *node, keys[i]);
+    if (!child) refuse_position(given, keys[i]);
     const bool is_in_the_way = child && !is_container(*child) && make;
     if (!child || is_in_the_way) child = &make_mappings(*node, {keys[i]}, given.value().origin);
     node = child;
@@ -284,6 +300,7 @@ void apply_override(ConfigNode& root, const Override& given, bool allow_new_keys
   ConfigNode* target = parent.is_mapping() ? parent.find(keys.back()) : nullptr;
   if (!target) {
     if (!may_add) fail_unknown_key(given, parent, keys.back());
+    refuse_position(given, keys.back());
     parent.entries.emplace_back(keys.back(), given.value());
     return;
   }

@@ -12,9 +12,8 @@
 
 namespace gyrus {
 
-/// What to compose: Hydra's terms. `config_folder` is the primary folder, `extra_folders` are searched after
-/// it
-/// (`--config-dir`), `overrides` are taken as the program received them.
+/// What to compose: Hydra's terms. `config_folder` is the primary folder; `extra_folders` (--config-dir) are
+/// searched after it; `overrides` are taken as the program received them.
 struct ComposeRequest {
   std::filesystem::path config_folder;
   std::vector<std::filesystem::path> extra_folders;

@@ -147,7 +147,6 @@ Multirun compose_multirun(const ComposeRequest& request) {
       *known = std::move(axis);
   }
   Multirun multirun;
-  multirun.dir = plain(hydra_text(common, "sweep.dir"));
   for (const Axis& axis : axes)
     if (axis.varies) multirun.varying_keys.push_back(axis.key);
   for (auto& overrides : product(axes))

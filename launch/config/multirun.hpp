@@ -33,7 +33,6 @@ struct SweepJob {
 };
 
 struct Multirun {
-  std::filesystem::path dir;              // hydra.sweep.dir of what the jobs have in common
   std::vector<std::string> varying_keys;  // with prefix and package
   std::vector<SweepJob> jobs;
 };

@@ -170,6 +170,12 @@ std::string spell(const ConfigNode& node) {
   return {};
 }
 
+std::string shortened(std::string_view text) {
+  constexpr std::size_t most = 200;
+  if (text.size() <= most) return std::string(text);
+  return fmt::format("{}... ({} characters)", text.substr(0, most), text.size());
+}
+
 std::string describe_value(const ConfigNode& node) {
   switch (node.kind) {
     case NodeKind::null:
@@ -180,7 +186,7 @@ std::string describe_value(const ConfigNode& node) {
     case NodeKind::floating:
       return "the number " + spell(node);
     case NodeKind::text:
-      return "the text '" + node.text + "'";
+      return "the text '" + shortened(node.text) + "'";
     case NodeKind::missing:
       return "a missing value";
     case NodeKind::list:

@@ -114,6 +114,9 @@ std::string spell(const ConfigNode& node);
 /// For messages: "the text 'abc'", "the number 3", "a list".
 std::string describe_value(const ConfigNode& node);
 
+/// For messages: the beginning and the length of a long text.
+std::string shortened(std::string_view text);
+
 /// Shortest decimal that reads back as the same double, always with a point or an exponent.
 std::string spell_double(double value);
 

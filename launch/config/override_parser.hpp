@@ -9,21 +9,27 @@
 
 namespace gyrus {
 
+// clang-format off
 /// One override of the command line, in the grammar of hydra-core 1.3:
 ///
-///   override  = key "=" [ value ] | "+" key "=" [ value ] | "++" key "=" [ value ] | "~" key [ "=" [ value ]
-///   ] key       = ( dotted | name { "/" name } ) [ "@" [ dotted ] ] dotted    = name { "." ( name | integer
-///   ) } value     = element { "," element }             several elements are a sweep element   = primitive |
-///   quoted | list | mapping | function list      = "[" [ element { "," element } ] "]" mapping   = "{" [
-///   primitive ":" element { "," primitive ":" element } ] "}" function  = name "(" [ argument { "," argument
-///   } ] ")" argument  = [ name "=" ] element                the named ones last quoted    = "'" ... "'" |
-///   '"' ... '"'           always text; a backslash escapes the quote primitive = one or more of: name,
-///   number, null, true, false, blank, interpolation, escape,
+///   override  = key "=" [ value ] | "+" key "=" [ value ] | "++" key "=" [ value ]
+///             | "~" key [ "=" [ value ] ]
+///   key       = ( dotted | name { "/" name } ) [ "@" [ dotted ] ]
+///   dotted    = name { "." ( name | integer ) }
+///   value     = element { "," element }             several elements are a sweep
+///   element   = primitive | quoted | list | mapping | function
+///   list      = "[" [ element { "," element } ] "]"
+///   mapping   = "{" [ primitive ":" element { "," primitive ":" element } ] "}"
+///   function  = name "(" [ argument { "," argument } ] ")"
+///   argument  = [ name "=" ] element                the named ones last
+///   quoted    = "'" ... "'" | '"' ... '"'           always text; a backslash escapes the quote
+///   primitive = one or more of: name, number, null, true, false, blank, interpolation, escape,
 ///               and / - \ + . $ % * @ ? | :         one token alone has its type, several are text;
 ///                                                   without : and interpolations where it is a key
 ///   escape    = a backslash before \ ( ) [ ] { } : = , blank or tab
 ///
 /// Tokens are those of override_lexer.hpp.
+// clang-format on
 struct Override {
   enum class Action { set, add, force_add, remove };
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <map>
 #include <optional>
 
 #include "launch/config/interpolation_text.hpp"
@@ -89,6 +90,15 @@ class Resolver {
     std::optional<ConfigNode> resolved;
   };
 
+  /// Like find_path of one key; a mapping of many keys is indexed when it is searched first. Not one that a
+  /// relative path begins in: it may be an argument of a resolver, whose place in memory another takes later.
+  const ConfigNode* child_of(const ConfigNode& node, const std::string& key, bool is_absolute) {
+    constexpr std::size_t many = 16;
+    if (!is_absolute || !node.is_mapping() || node.entries.size() < many) return node.find_path(key);
+    const auto place = indices_.try_emplace(&node, node).first->second.find(key);
+    return place ? &node.entries[*place].second : nullptr;
+  }
+
   std::optional<Found> locate(const std::string& key, const Place& place) {
     std::size_t num_dots = 0;
     while (num_dots < key.size() && key[num_dots] == '.') ++num_dots;
@@ -104,7 +114,7 @@ class Resolver {
     if (rest.empty()) return found;
     const std::vector<std::string> keys = split(rest, '.');
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      const ConfigNode* child = found.node->find_path(keys[i]);
+      const ConfigNode* child = child_of(*found.node, keys[i], num_dots == 0);
       if (!child) return {};
       found.place = found.place.below(*found.node, keys[i]);
       found.node = child;
@@ -207,7 +217,8 @@ class Resolver {
       }
       const std::size_t end = find_interpolation_end(text, next);
       if (end == std::string::npos) {
-        fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", text.substr(next)));
+        fail("interpolation_syntax", place,
+             fmt::format("'{}' has no closing brace", shortened(text.substr(next))));
       }
       const std::string part = spell(resolve_interpolation(text.substr(next, end - next), place));
       spend(part.size() / bytes_per_unit, place);
@@ -220,7 +231,7 @@ class Resolver {
   ConfigNode resolve_interpolation(const std::string& text, const Place& place) {
     const Depth depth(*this, place);
     if (find_interpolation_end(text, 0) == std::string::npos)
-      fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", text));
+      fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", shortened(text)));
     const std::string body = trim_blanks(std::string_view(text).substr(2, text.size() - 3));
     const std::size_t colon = find_resolver_colon(body);
     if (colon == std::string::npos) return look_up(expand_key(body, place), place, text);
@@ -235,7 +246,7 @@ class Resolver {
       if (body.compare(i, 2, "${") == 0) {
         const std::size_t end = find_interpolation_end(body, i);
         if (end == std::string::npos)
-          fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", body));
+          fail("interpolation_syntax", place, fmt::format("'{}' has no closing brace", shortened(body)));
         const std::string nested = body.substr(i, end - i);
         const ConfigNode value = resolve_interpolation(nested, place);
         if (!value.is_text()) {
@@ -258,12 +269,15 @@ class Resolver {
 
   ConfigNode look_up(const std::string& key, const Place& place, const std::string& text) {
     if (key.find_first_of(" {}'\"") != std::string::npos) {
-      fail("interpolation_syntax", place, fmt::format("'{}' is not an interpolation", text));
+      fail("interpolation_syntax", place, fmt::format("'{}' is not an interpolation", shortened(text)));
     }
     std::optional<ConfigNode> value = find(key, place);
     if (!value)
-      fail("interpolation_key", place,
-           fmt::format("{} names '{}', which no file and no override sets", text, key));
+      fail(
+          "interpolation_key", place,
+          fmt::format("{} names '{}', which no file and no override sets (defaults of the program count only "
+                      "once they are set)",
+                      shortened(text), key));
     if (value->is_missing()) {
       fail("interpolation_missing", place,
            fmt::format("{0} needs '{1}', which has no value yet; set {1}=...", text, key));
@@ -345,6 +359,7 @@ class Resolver {
   }
 
   const ConfigNode& root_;
+  std::map<const ConfigNode*, KeyIndex> indices_;  // of mappings of the tree itself, which does not change
   std::vector<const ConfigNode*> active_;
   std::vector<std::string> active_paths_;
   std::size_t depth_ = 0, size_ = 0;

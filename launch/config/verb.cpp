@@ -5,15 +5,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <map>
-#include <sstream>
 
 #include "launch/command_line.hpp"
 #include "launch/config/binder.hpp"
 #include "launch/config/hydra_node.hpp"
 #include "launch/config/node.hpp"
 #include "launch/config/yaml_writer.hpp"
+#include "launch/log.hpp"
 
 namespace gyrus {
 namespace {
@@ -41,6 +42,12 @@ int show(const ShowArguments& given, const Visit& visit) {
   if (!node) {
     std::vector<std::string> known;
     for (const auto& [key, value] : tree.entries) known.push_back(key.text);
+    for (const OptionDescription& option : describe_options(visit))
+      if (option.path.starts_with(given.package + "."))
+        throw ConfigError(
+            fmt::format("--package {0}: no file and no override sets anything there; `gyrus config "
+                        "options --search {0}` lists the program's defaults",
+                        given.package));
     throw ConfigError(fmt::format("--package {}: the configuration has no such group; it has: {}",
                                   given.package, fmt::join(known, ", ")));
   }
@@ -51,6 +58,30 @@ int show(const ShowArguments& given, const Visit& visit) {
   return 0;
 }
 
+/// At blanks outside quotes and brackets.
+std::vector<std::string> split_overrides(const std::string& word) {
+  std::vector<std::string> parts;
+  int open = 0;
+  char quote = '\0';
+  bool begins = true;
+  for (const char c : word) {
+    if (c == ' ' && quote == '\0' && open == 0) {
+      begins = true;
+      continue;
+    }
+    if (begins) parts.emplace_back();
+    begins = false;
+    parts.back() += c;
+    if (quote != '\0')
+      quote = c == quote ? '\0' : quote;
+    else if (c == '\'' || c == '"')
+      quote = c;
+    else
+      open += (c == '[' || c == '{' || c == '(') - (c == ']' || c == '}' || c == ')');
+  }
+  return parts;
+}
+
 /// The configuration that a word of `config diff` names: a run folder, a YAML file, or overrides separated by
 /// blanks.
 Config config_named(const std::string& word) {
@@ -58,8 +89,7 @@ Config config_named(const std::string& word) {
   if (fs::is_directory(word)) return Config::load(fs::path(word) / "config.yaml");
   if (word.ends_with(".yaml") && word.find('=') == std::string::npos) return Config::load(word);
   ConfigArguments arguments;
-  std::istringstream words(word);
-  for (std::string text; words >> text;) {
+  for (const std::string& text : split_overrides(word)) {
     if (text.find('=') == std::string::npos && text.front() != '~')
       throw ConfigError(fmt::format("{} is neither a run folder, nor a YAML file, nor overrides", word));
     arguments.overrides.push_back(text);
@@ -111,8 +141,12 @@ void explain_below(const ConfigNode& node, const std::string& path,
 }
 
 int explain(const Config& config, const Visit& visit, const std::string& path) {
+  VisitedOptions all{visit};
+  config.bind(all);
   const std::vector<OptionDescription> options = describe_options(visit);
-  if (const ConfigNode* node = config.root().find_path(path)) {
+  const bool is_of_hydra = path == hydra_key || path.starts_with(std::string(hydra_key) + ".");
+  const ConfigNode& tree = is_of_hydra ? *config.composed() : config.root();
+  if (const ConfigNode* node = tree.find_path(path)) {
     explain_below(*node, path, options);
     return 0;
   }
@@ -152,8 +186,14 @@ std::string escape_table_cell(std::string text) {
 
 int list_options(const Visit& visit, const std::string& word, bool as_markdown) {
   if (as_markdown) fmt::print("| option | default | type | meaning | on resume |\n|---|---|---|---|---|\n");
+  const auto lower = [](std::string text) {
+    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+  };
+  bool found = false;
   for (const OptionDescription& option : describe_options(visit)) {
-    if ((option.path + " " + option.help).find(word) == std::string::npos) continue;
+    if (lower(option.path + " " + option.help).find(lower(word)) == std::string::npos) continue;
+    found = true;
     if (as_markdown) {
       fmt::print("| `{}` | `{}` | {} | {} | {} |\n", option.path, escape_table_cell(option.default_text),
                  escape_table_cell(describe_type(option)), escape_table_cell(option.help),
@@ -163,6 +203,7 @@ int list_options(const Visit& visit, const std::string& word, bool as_markdown) 
                  option.help);
     }
   }
+  if (!found) log::warning("no option's name or description holds '{}'", word);
   return 0;
 }
 

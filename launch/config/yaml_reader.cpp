@@ -212,6 +212,16 @@ struct IgnoreEvents : YAML::EventHandler {
   void OnMapEnd() override {}
 };
 
+/// Whether a tab stands before the first other character of a line, counted from 0.
+bool has_tab(const std::string& content, int line) {
+  std::istringstream lines(content);
+  std::string text;
+  for (int i = 0; i <= line && std::getline(lines, text); ++i) {
+  }
+  const std::size_t tab = text.find('\t');
+  return tab != std::string::npos && text.find_first_not_of(" \t") > tab;
+}
+
 /// Position of the first byte that is not UTF-8, or npos.
 std::size_t find_invalid_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
@@ -248,8 +258,9 @@ ConfigNode read_yaml(const std::string& content, const std::string& name) {
     // Two documents and no more are asked for: yaml-cpp makes documents without end of "[1], 2".
     has_more = parser.HandleNextDocument(builder) && parser.HandleNextDocument(ignore);
   } catch (const YAML::Exception& error) {
-    throw CompositionError("yaml_syntax",
-                           fmt::format("{}, line {}: not YAML: {}", name, error.mark.line + 1, error.msg));
+    throw CompositionError(
+        "yaml_syntax", fmt::format("{}, line {}: not YAML: {}{}", name, error.mark.line + 1, error.msg,
+                                   has_tab(content, error.mark.line) ? " (a tab; indent with blanks)" : ""));
   }
   if (has_more)
     throw CompositionError(

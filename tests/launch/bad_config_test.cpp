@@ -61,7 +61,8 @@ class BadConfig : public testing::Test {
 };
 
 TEST_F(BadConfig, TabsDuplicateKeysAndSeveralDocuments) {
-  EXPECT_THAT(message_of_content("a:\n\tb: 1\n"), HasSubstr("config.yaml, line 2: not YAML"));
+  EXPECT_THAT(message_of_content("a:\n\tb: 1\n"),
+              AllOf(HasSubstr("config.yaml, line 2: not YAML"), HasSubstr("a tab; indent with blanks")));
   EXPECT_THAT(message_of_content("a: 1\nb: {c: 1, c: 2}\n"),
               HasSubstr("config.yaml, line 2: key c is there already"));
   EXPECT_THAT(message_of_content("a: 1\n---\nb: 2\n"), HasSubstr("more than one document"));
@@ -94,7 +95,8 @@ TEST_F(BadConfig, FilesThatAreNotThereOrCannotBeRead) {
   EXPECT_THROW(Config::compose(other), ConfigError);
   fs::remove(folder_ / "config.yaml");
   fs::create_directory(folder_ / "config.yaml");
-  EXPECT_THAT(message(), AllOf(HasSubstr("config.yaml"), HasSubstr("is a folder, a broken link or a device, not a file")));
+  EXPECT_THAT(message(), AllOf(HasSubstr("config.yaml"),
+                               HasSubstr("is a folder, a broken link or a device, not a file")));
 }
 
 TEST_F(BadConfig, AFileWithoutPermission) {
@@ -156,6 +158,40 @@ TEST_F(BadConfig, KeysOfHydraThatNothingReads) {
   const std::string said = testing::internal::GetCapturedStderr();
   EXPECT_THAT(said, HasSubstr("hydra.job_logging"));
   EXPECT_EQ(said.find("hydra.run"), std::string::npos);
+}
+
+TEST_F(BadConfig, HydrasOwnNodeKeepsItsShape) {
+  EXPECT_THAT(message({"~hydra"}), HasSubstr("what hydra knows cannot be deleted"));
+  EXPECT_THAT(message({"~hydra.job"}), HasSubstr("what hydra knows cannot be deleted"));
+  EXPECT_THAT(message({"hydra=3"}),
+              HasSubstr("hydra (override hydra=3) is the number 3; a mapping is wanted"));
+  EXPECT_THAT(message({"hydra.job=null"}), HasSubstr("a mapping is wanted"));
+  EXPECT_THAT(message({"hydra.run.dir=null"}), HasSubstr("a text is wanted"));
+  EXPECT_THAT(message({"hydra.run.dir=[a]"}), HasSubstr("a single value is wanted"));
+  EXPECT_THAT(message({"hydra.mode=FOO"}), HasSubstr("RUN or MULTIRUN is wanted"));
+  EXPECT_THAT(message_of_content("hydra: {sweeper: {params: {a: null}}}\n"),
+              HasSubstr("a value or a sweep is wanted"));
+  write("part.yaml", "searchpath: [elsewhere]\n");
+  EXPECT_THAT(message_of_content("defaults: [part@hydra]\n"), HasSubstr("only the primary config may"));
+}
+
+TEST_F(BadConfig, EntriesOfFoldersThatAreNoFiles) {
+  fs::create_directories(folder_ / "noise");
+  fs::create_symlink("loop.yaml", folder_ / "noise/loop.yaml");
+  fs::create_symlink("nowhere", folder_ / "noise/dangling.yaml");
+  EXPECT_THAT(message({"+noise=loop"}), HasSubstr("a broken link or a device, not a file"));
+  EXPECT_THAT(message({"+noise=dangling"}), HasSubstr("a broken link or a device, not a file"));
+}
+
+TEST_F(BadConfig, WordsBeforeAGroupThatMeanNothing) {
+  write("db/a.yaml", "x: 1\n");
+  EXPECT_THAT(message_of_content("defaults: [optinal db: a]\n"),
+              HasSubstr("only 'optional' and 'override' may stand before a group"));
+}
+
+TEST_F(BadConfig, LongTextsAreShortenedInMessages) {
+  EXPECT_THAT(describe_value(ConfigNode::make_text(std::string(5000, 'x'))),
+              HasSubstr("... (5000 characters)"));
 }
 
 TEST_F(BadConfig, ASweepOfTooManyJobs) {

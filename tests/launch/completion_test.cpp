@@ -32,10 +32,10 @@ struct Options {
 };
 
 std::vector<std::string> complete(const std::vector<std::string>& words) {
-  static const std::array verbs = {Verb{"train", "", {}, true},
-                                   Verb{"shards", "", {}, false, {"ls", "verify"}},
-                                   Verb{"config", "", {}, true, {"show", "explain"}},
-                                   Verb{"sweep", "", {}, true, {"status", "resume"}, true}};
+  static const std::array verbs = {
+      Verb{"train", "", {}, true}, Verb{"shards", "", {}, false, {"ls", "verify"}},
+      Verb{"config", "", {}, true, {"show", "explain", "diff"}, false, {"diff"}, "explain"},
+      Verb{"sweep", "", {}, true, {"status", "resume"}, true}};
   setenv("GYRUS_CONFIGS", GYRUS_SOURCE_DIR "/configs", 1);
   return complete_words(words, verbs, [](Fields& fields) {
     Options options;
@@ -67,6 +67,13 @@ TEST(Completion, OffersOptionsChoicesAndTheNextValueOfASweep) {
   EXPECT_THAT(complete({"train", "trainer.micro_batch="}), ElementsAre("trainer.micro_batch=auto"));
   EXPECT_THAT(complete({"sweep", "noise=gaussian,s"}), ElementsAre("noise=gaussian,simplex"));
   EXPECT_THAT(complete({"train", "trainer.global_batch="}), IsEmpty());  // the shell offers files
+}
+
+TEST(Completion, LeavesFilesToTheShellAndKeysWithoutTheirEquals) {
+  EXPECT_THAT(complete({"train", "--config-dir", "c"}), IsEmpty());
+  EXPECT_THAT(complete({"config", "diff", "r"}), IsEmpty());
+  EXPECT_THAT(complete({"config", "explain", "trainer.m"}), ElementsAre("trainer.micro_batch"));
+  EXPECT_THAT(complete({"config", "explain", "trainer.ema", "noi"}), ElementsAre("noise="));
 }
 
 TEST(Completion, RefusesOtherShells) {

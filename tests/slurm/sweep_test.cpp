@@ -214,7 +214,9 @@ TEST_F(Verbs, SweepRefusesWhatCannotVary) {
   const auto message = [&](const char* text) {
     return message_of<ConfigError>([&] { sweep({text, "run.name=a,b"}); });
   };
-  EXPECT_THAT(message("sweep.name=a,b"), HasSubstr("takes one value"));
+  EXPECT_THAT(message("sweep.name=a,b"), HasSubstr("sweep.name is an option of the whole sweep"));
+  EXPECT_THAT(message("++submit.nodes=1,2"), HasSubstr("submit.nodes is an option of the whole sweep"));
+  EXPECT_THAT(message("run.dir=here"), HasSubstr("a sweep gives each trial its run.dir"));
   EXPECT_THAT(message("hydra.job.name=a,b"), HasSubstr("takes one value for the whole sweep"));
   EXPECT_THAT(message("noise.level=interval(1,5)"), HasSubstr("use range() or choice()"));
   EXPECT_THAT(message("noise.level=range(5,5)"), HasSubstr("range() has no value"));
