@@ -47,7 +47,7 @@ std::vector<float> median_filter(const std::vector<float>& values, Extent extent
     for (std::int64_t y = 0; y < extent.height; ++y)
       for (std::int64_t x = 0; x < extent.width; ++x) {
         window.clear();
-        std::size_t zeros = 0;
+        std::size_t zeros = 0, negatives = 0;
         for (std::int64_t dz = -half; dz <= half; ++dz)
           for (std::int64_t dy = -half; dy <= half; ++dy) {
             const float* row =
@@ -55,20 +55,21 @@ std::vector<float> median_filter(const std::vector<float>& values, Extent extent
                         extent.width];
             for (std::int64_t dx = -half; dx <= half; ++dx) {
               const float value = row[reflect(x + dx, extent.width)];
+              negatives += value < 0.0f ? 1 : 0;
               if (value == 0.0f)
                 ++zeros;
               else
                 window.push_back(value);
             }
           }
-        // Residuals are not negative, so zeros come first; outside the brain they are the majority and
-        // nothing needs sorting.
+        // Outside the brain zeros are the majority, and nothing needs sorting.
         float& out = result[(z * extent.height + y) * extent.width + x];
-        if (zeros > rank) {
+        if (negatives <= rank && rank < negatives + zeros) {
           out = 0.0f;
           continue;
         }
-        const auto middle = window.begin() + static_cast<std::ptrdiff_t>(rank - zeros);
+        const auto middle =
+            window.begin() + static_cast<std::ptrdiff_t>(rank < negatives ? rank : rank - zeros);
         std::nth_element(window.begin(), middle, window.end());
         out = *middle;
       }

@@ -16,8 +16,7 @@ struct Extent {
 std::vector<std::uint8_t> erode_slices(const std::vector<std::uint8_t>& mask, Extent extent,
                                        std::int64_t iterations);
 
-/// Median over cubes of odd `size`, borders mirrored about the edge (scipy "reflect"). Exact. @pre values >=
-/// 0
+/// Median over cubes of odd `size`, borders mirrored about the edge (scipy "reflect"). Exact.
 std::vector<float> median_filter(const std::vector<float>& values, Extent extent, std::int64_t size);
 
 /// Drops 26-connected components of fewer than `min_voxels` voxels.
