@@ -148,8 +148,7 @@ Words overrides_for(const std::string& word, const ComposeRequest& request, cons
     return words;
   }
   // Behind a comma another value of a sweep begins.
-  const std::size_t value =
-      std::max(equal, word.find_last_of(',') == std::string::npos ? 0 : word.rfind(',')) + 1;
+  const std::size_t value = word.find_last_of("=,") + 1;
   for (const std::string& text : values_for(word.substr(begin, equal - begin), request, visit))
     words.push_back(word.substr(0, value) + text);
   return words;

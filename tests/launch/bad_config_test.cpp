@@ -12,6 +12,7 @@
 #include "launch/config/config.hpp"
 #include "launch/config/multirun.hpp"
 #include "launch/config/node.hpp"
+#include "tests/launch/config_folder.hpp"
 
 namespace gyrus {
 namespace {
@@ -20,19 +21,11 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 
-class BadConfig : public testing::Test {
+class BadConfig : public ConfigFolder {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              ("bad_config_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(folder_);
+    ConfigFolder::SetUp();
     write("config.yaml", "a: 1\nlist: [1, 2]\n");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  void write(const std::string& name, const std::string& content) const {
-    fs::create_directories((folder_ / name).parent_path());
-    std::ofstream(folder_ / name, std::ios::binary) << content;
   }
 
   ComposeRequest request(std::vector<std::string> overrides) const {
@@ -56,8 +49,6 @@ class BadConfig : public testing::Test {
     write("config.yaml", content);
     return message();
   }
-
-  fs::path folder_;
 };
 
 TEST_F(BadConfig, TabsDuplicateKeysAndSeveralDocuments) {

@@ -10,30 +10,23 @@
 #include "launch/config/resolver.hpp"
 #include "launch/config/yaml_reader.hpp"
 #include "launch/config/yaml_writer.hpp"
+#include "tests/launch/config_folder.hpp"
 
 namespace gyrus {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Compose : public testing::Test {
+class Compose : public ConfigFolder {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              ("compose_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(folder_);
+    ConfigFolder::SetUp();
     for (const auto& [name, content] : std::map<std::string, std::string>{{"db/a.yaml", "x: 1\n"},
                                                                           {"db/b.yaml", "x: 2\n"},
                                                                           {"db/c.yaml", "y: 3\n"},
                                                                           {"srv/a_s.yaml", "p: 1\n"},
                                                                           {"t/a_s.yaml", "q: 1\n"}})
       write(name, content);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  void write(const std::string& name, const std::string& content) const {
-    fs::create_directories((folder_ / name).parent_path());
-    std::ofstream(folder_ / name) << content;
   }
 
   ConfigNode compose(const std::string& primary, std::vector<std::string> overrides = {}) const {
@@ -55,8 +48,6 @@ class Compose : public testing::Test {
       EXPECT_EQ(error.kind, wanted) << error.what();
     }
   }
-
-  fs::path folder_;
 };
 
 TEST_F(Compose, APackageWithItsGroupCountsFromTheRoot) {

@@ -10,6 +10,7 @@
 #include "launch/config/config.hpp"
 #include "launch/config/node.hpp"
 #include "launch/config/verb.hpp"
+#include "tests/launch/config_folder.hpp"
 
 namespace gyrus {
 namespace {
@@ -53,25 +54,16 @@ struct AllOptions {
   }
 };
 
-class ConfigFiles : public testing::Test {
+class ConfigFiles : public ConfigFolder {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              ("config_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
+    ConfigFolder::SetUp();
     write("config.yaml", "defaults:\n  - trainer: default\n  - experiment: null\n  - _self_\nhost: one\n");
     write("trainer/default.yaml", "global_batch: 8\noptimizer:\n  lr: 1e-3\n");
     write("trainer/large.yaml", "global_batch: 512\n");
     write("experiment/small.yaml",
           "# @package _global_\ndefaults:\n  - override /trainer: large\ntrainer:\n  optimizer:\n    lr: "
           "0.5\n");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  void write(const std::string& name, const std::string& content) const {
-    fs::create_directories((folder_ / name).parent_path());
-    std::ofstream(folder_ / name) << content;
   }
 
   Config compose(std::vector<std::string> overrides) const {
@@ -98,8 +90,6 @@ class ConfigFiles : public testing::Test {
     }
     return "no error";
   }
-
-  fs::path folder_;
 };
 
 TEST_F(ConfigFiles, FillsStructsFromFilesOverDefaults) {
