@@ -2,6 +2,4 @@
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
-# After Ctrl-C mpirun gives ranks one second before it kills them; a checkpoint may take longer.
-export OMPI_MCA_odls_base_sigkill_timeout=60
 command -v ssh >/dev/null 2>&1 || export OMPI_MCA_plm_rsh_agent=
