@@ -26,6 +26,10 @@ std::string render_directives(const BatchJob& job, const SubmitOptions& options)
   add("--open-mode=append");
   // Relative paths mean the same wherever sbatch is typed.
   add("--chdir=" + quote_for_shell(job.working_dir.string()));
+  if (!job.after.empty()) {
+    add("--dependency=afterok:" + job.after);
+    add("--kill-on-invalid-dep=yes");
+  }
   if (job.is_array) {
     const std::string limit = job.max_parallel > 0 ? fmt::format("%{}", job.max_parallel) : "";
     add(fmt::format("--array=0-{}{}", job.run_dirs.size() - 1, limit));

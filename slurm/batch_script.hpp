@@ -16,6 +16,7 @@ struct BatchJob {
   std::filesystem::path working_dir;            // what relative paths of the configuration start from
   bool is_array = false;
   std::int64_t max_parallel = 0;  // array tasks at once; 0: no limit
+  std::string after;              // id of a job that has to finish with exit code 0 first; empty: none
 };
 
 /// A bash script for sbatch: asks for the resources, starts `gyrus train --frozen RUN_DIR/config.yaml` on all

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <optional>
 
 #include "launch/command_line.hpp"
 #include "launch/config/node.hpp"
@@ -27,33 +29,78 @@ void freeze(const Config& config, const fs::path& run_dir) {
   config.write_hydra_files(run_dir);
 }
 
+namespace {
+
+/// A run to submit: its checked configuration and what it asks of the scheduler.
+struct Submission {
+  Config config;
+  SubmitOptions options;
+  fs::path run_dir;
+
+  static Submission compose(const ConfigArguments& given, const CheckConfig& check) {
+    Submission submission{given.compose(), {}, {}};
+    check(submission.config);
+    submission.config.bind("submit", submission.options);
+    submission.run_dir = fs::absolute(run_dir_of(submission.config));
+    return submission;
+  }
+
+  std::string script(const std::string& after) const {
+    BatchJob job;
+    job.program = this_program();
+    job.run_dirs = {run_dir};
+    job.output_dir = run_dir;
+    job.working_dir = fs::current_path();
+    job.after = after;
+    return render_batch_script(job, options);
+  }
+
+  /// @returns the job's id
+  std::string submit(const std::string& after) const {
+    freeze(config, run_dir);
+    write_file_atomically(run_dir / "job.sbatch", script(after));
+    return submit_script(run_dir / "job.sbatch");
+  }
+};
+
+/// The job that `submit.after` describes. Of what the user typed it takes the part that says how to run.
+Submission compose_first(ConfigArguments given, const Submission& second, const CheckConfig& check) {
+  std::erase_if(given.overrides, [](const std::string& text) {
+    const std::string key = text.substr(std::min(text.find_first_not_of('+'), text.size()));
+    return !key.starts_with("submit.") || key.starts_with("submit.after");
+  });
+  given.overrides.insert(given.overrides.end(), second.options.after.begin(), second.options.after.end());
+  Submission first = Submission::compose(given, check);
+  if (!first.options.after.empty())
+    throw ConfigError(
+        "submit.after: the job that it describes has a submit.after itself; only two jobs are chained");
+  if (first.run_dir == second.run_dir)
+    throw ConfigError(fmt::format("submit.after: both jobs have the run.dir {}; give one another run.name",
+                                  second.run_dir.string()));
+  return first;
+}
+
+}  // namespace
+
 int submit_verb(const std::vector<std::string>& arguments, const CheckConfig& check) {
   CLI::App app("Submit a SLURM job that trains, stops in time, is queued again and resumes", "gyrus submit");
   ConfigArguments given;
   given.add_to(app);
   bool dry_run = false;
-  app.add_flag("--dry-run", dry_run, "print the batch script; write and submit nothing");
+  app.add_flag("--dry-run", dry_run, "print the batch scripts; write and submit nothing");
   if (!parse_arguments(app, arguments)) return 0;
 
-  const Config config = given.compose();
-  check(config);
-  SubmitOptions options;
-  config.bind("submit", options);
-
-  const fs::path run_dir = fs::absolute(run_dir_of(config));
-  BatchJob job;
-  job.program = this_program();
-  job.run_dirs = {run_dir};
-  job.output_dir = run_dir;
-  job.working_dir = fs::current_path();
-  const std::string script = render_batch_script(job, options);
+  const Submission job = Submission::compose(given, check);
+  std::optional<Submission> first;
+  if (!job.options.after.empty()) first = compose_first(given, job, check);
   if (dry_run) {
-    fmt::print("{}", script);
+    if (first) fmt::print("{}\n", first->script(""));
+    fmt::print("{}", job.script(first ? "ID_OF_THE_JOB_ABOVE" : ""));
     return 0;
   }
-  freeze(config, run_dir);
-  write_file_atomically(run_dir / "job.sbatch", script);
-  fmt::print("{}\n", submit_script(run_dir / "job.sbatch"));
+  std::string first_id;
+  if (first) fmt::print("{}\n", first_id = first->submit(""));
+  fmt::print("{}\n", job.submit(first_id));
   return 0;
 }
 

@@ -24,6 +24,11 @@ void SubmitOptions::fields(Fields& f) {
   f.field("max_requeues", max_requeues, "give up after this many restarts", rules({.min = 0.0}));
   f.field("pre_commands", pre_commands, "shell lines before the launcher: module load, export", rules({}));
   f.field("arguments", arguments, "further #SBATCH arguments, such as --constraint=a100", rules({}));
+  f.field(
+      "after", after,
+      "overrides of a job that is submitted too and has to finish before this one starts, as a pre-training "
+      "does; it takes the submit.* overrides of this one",
+      rules({}));
 }
 
 void SweepOptions::fields(Fields& f) {

@@ -25,6 +25,7 @@ struct SubmitOptions {
   std::int64_t max_requeues = 50;
   std::vector<std::string> pre_commands;
   std::vector<std::string> arguments;
+  std::vector<std::string> after;  // overrides of a job that has to finish first
 
   void fields(Fields& f);
 };

@@ -54,6 +54,14 @@ TEST(BatchScript, AsksForWhatTheOptionsSay) {
   EXPECT_THAT(script, Not(HasSubstr("--array")));
 }
 
+TEST(BatchScript, WaitsForTheJobBeforeIt) {
+  BatchJob job = one_run();
+  job.after = "4711";
+  const std::string script = render_batch_script(job, SubmitOptions{});
+  EXPECT_THAT(script, HasSubstr("#SBATCH --dependency=afterok:4711\n#SBATCH --kill-on-invalid-dep=yes\n"));
+  EXPECT_THAT(render_batch_script(one_run(), SubmitOptions{}), Not(HasSubstr("--dependency")));
+}
+
 TEST(BatchScript, StartsMpirunByChoice) {
   SubmitOptions options;
   options.launcher = "mpirun";
