@@ -23,6 +23,9 @@ enum class Stream : std::uint32_t {
   drop_path = 6,
   phantom = 7,
   validation_noise = 8,
+  condition_dropout = 9,
+  spark_mask = 10,
+  corruption_box = 11,
 };
 
 /// A sequence of random numbers keyed by (seed, stream, epoch, index); every random choice of a run is made

@@ -23,8 +23,6 @@ void TrainerOptions::fields(Fields& f) {
   f.field("precision", precision,
           "of convolutions and matrix products; norms, softmax and loss stay in float32",
           {.choices = {"fp32", "bf16"}});
-  f.field("loss_mask", loss_mask, "pixels that count in the loss (Q14: the published code takes all)",
-          {.choices = {"brain", "none"}});
   f.field("nan_policy", nan_policy,
           "when loss or gradient is not finite: end the run, or leave the update out",
           {.choices = {"stop", "skip"}, .may_change_on_resume = true});
@@ -45,6 +43,11 @@ void ValidationOptions::fields(Fields& f) {
   f.field("every_samples", every_samples, "0: only at the end",
           {.min = 0, .unit = "samples", .may_change_on_resume = true});
   f.field("set", set, "labelled set whose Dice curve is followed", {.may_change_on_resume = true});
+  f.field(
+      "loss", loss,
+      "fixed: of the reconstructions, with noise that belongs to each volume; random: the training loss of "
+      "one random augmented slice per volume, drawn anew each time (Q19: the published code's)",
+      {.choices = {"fixed", "random"}, .may_change_on_resume = true});
   f.field("pictures", pictures, "volumes shown in pictures/ at each validation",
           {.min = 0, .max = 64, .may_change_on_resume = true});
 }
@@ -70,23 +73,54 @@ void Options::fields(Fields& f) {
   f.group("data", data);
   f.group("model", model);
   f.group("noise", noise);
+  f.group("corruption", corruption);
+  f.group("objective", objective);
   f.group("trainer", trainer);
   f.group("validation", validation);
   f.group("checkpoint", checkpoint);
   f.group("evaluation", evaluation);
 }
 
-void Options::validate() const {
-  data.validate();
-  model.unet.validate();
-  const std::int64_t halvings = static_cast<std::int64_t>(model.unet.multipliers.size()) - 1;
+namespace {
+
+void check_pretraining(const Options& options) {
+  const std::int64_t cell = downsampling(options.model.encoder);
+  const auto rows = options.data.image_size[0], columns = options.data.image_size[1];
+  if (rows % cell != 0 || columns % cell != 0 || rows * columns <= cell * cell)
+    throw ConfigError(fmt::format(
+        "data.image_size {} x {} is not divided into several cells of {} pixels, which "
+        "model.encoder.blocks with {} stages needs for model.kind=spark; crop or pad to a multiple",
+        rows, columns, cell, options.model.encoder.blocks.size()));
+  if (options.trainer.micro_batch != 0)
+    throw ConfigError(
+        "trainer.micro_batch has to be auto with model.kind=spark: its batch norms see the whole "
+        "part of a rank at once");
+  if (options.checkpoint.metric != "loss")
+    throw ConfigError(fmt::format("checkpoint.metric={} does not exist with model.kind=spark; choose loss",
+                                  options.checkpoint.metric));
+}
+
+void check_diffusion(const Options& options) {
+  const std::int64_t levels = static_cast<std::int64_t>(options.model.unet.multipliers.size());
+  const std::int64_t factor = std::int64_t{1} << (levels - 1);
   for (const std::size_t axis : {0u, 1u})
-    if (axis < data.image_size.size() && data.image_size[axis] % (std::int64_t{1} << halvings) != 0)
+    if (options.data.image_size[axis] % factor != 0)
       throw ConfigError(
           fmt::format("data.image_size {} is not divisible by {}, which model.multipliers with {} levels "
-                      "needs; crop or pad to "
-                      "a multiple",
-                      data.image_size[axis], std::int64_t{1} << halvings, halvings + 1));
+                      "needs; crop or pad to a multiple",
+                      options.data.image_size[axis], factor, levels));
+  options.corruption.validate(options.data.image_size[0], options.data.image_size[1]);
+}
+
+}  // namespace
+
+void Options::validate() const {
+  data.validate();
+  model.validate();
+  if (model.kind == "spark")
+    check_pretraining(*this);
+  else
+    check_diffusion(*this);
   Plan(trainer.max_samples, trainer.global_batch, 1);  // throws when nothing would be trained
   if (noise.level.empty())
     throw ConfigError("noise.level is empty; give one timestep or a list, as in noise.level=[249,499]");

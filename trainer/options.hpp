@@ -6,7 +6,9 @@
 
 #include "data/options.hpp"
 #include "launch/config/fields.hpp"
+#include "trainer/diffusion/corruption.hpp"
 #include "trainer/diffusion/noise.hpp"
+#include "trainer/diffusion/objective.hpp"
 #include "trainer/evaluation/options.hpp"
 #include "trainer/models/diffusion_model.hpp"
 #include "trainer/optimizer.hpp"
@@ -26,7 +28,6 @@ struct TrainerOptions {
   std::int64_t max_samples = 460'800;
   std::string device = "auto";      // auto | cpu | cuda
   std::string precision = "fp32";   // fp32 | bf16
-  std::string loss_mask = "brain";  // brain | none (Q14)
   std::string nan_policy = "stop";  // stop | skip
   double ema_decay = 0.0;           // 0: no average; Q15
   double clip_norm = 0.0;           // 0: no clipping
@@ -41,6 +42,7 @@ struct TrainerOptions {
 struct ValidationOptions {
   std::int64_t every_samples = 0;  // 0: only at the end
   std::string set = "val";
+  std::string loss = "fixed";  // fixed | random (Q19)
   std::int64_t pictures = 4;
 
   void fields(Fields& f);
@@ -63,6 +65,8 @@ struct Options {
   DataOptions data;
   ModelOptions model;
   NoiseOptions noise;
+  CorruptionOptions corruption;
+  ObjectiveOptions objective;
   TrainerOptions trainer;
   ValidationOptions validation;
   CheckpointOptions checkpoint;

@@ -61,19 +61,12 @@ Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, 
       run_(run),
       device_(agree_on_device(communicator, options.trainer.device, topology)),
       plan_(options.trainer.max_samples, options.trainer.global_batch, communicator.size()),
-      schedule_(num_timesteps),
       store_(std::filesystem::path(options.run.dir) / "checkpoints") {
   set_compute_threads(topology);
   on_every_rank(communicator_,
                 [&] { dataset_ = std::make_shared<const Dataset>(Dataset::open(options_.data)); });
-  // A wrong name ends the job now, not at the first validation.
-  const auto& followed = dataset_->volumes(options_.validation.set);
-  if (std::ranges::none_of(followed, [](const auto& volume) { return volume.label != 0; }))
-    log::warning("no volume of validation.set={} has lesions: its Dice says nothing",
-                 options_.validation.set);
+  task_ = make_task(options_, dataset_, device_);
   build_model();
-  evaluator_ = std::make_unique<Evaluator>(*dataset_, schedule_, options_.noise, options_.evaluation,
-                                           options_.seed, device_);
   if (is_first()) metrics_ = std::make_unique<MetricsLog>(run_->path(), run_->attempt());
   resume();
   check_weights();
@@ -82,11 +75,10 @@ Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, 
 Trainer::~Trainer() = default;
 
 void Trainer::build_model() {
-  model_ = std::make_shared<DiffusionModel>(options_.model);
-  initialise_weights(*model_, options_.seed);
+  model_ = task_->make_network();
   move_model(*model_, device_);
   if (options_.trainer.ema_decay > 0.0) {
-    average_ = std::make_shared<DiffusionModel>(options_.model);
+    average_ = make_network(options_.model);
     move_model(*average_, device_);
     copy_state(*model_, *average_);
     average_->eval();
@@ -96,9 +88,8 @@ void Trainer::build_model() {
   group_ = make_process_group(communicator_, device_);
   sync_ = std::make_unique<GradientSync>(
       parameters_, group_, static_cast<std::int64_t>(options_.trainer.bucket_mb * bytes_per_mb));
-  training_step_ =
-      std::make_unique<TrainingStep>(options_, plan_, *model_, *sync_, communicator_.rank(),
-                                     make_sum_over_ranks(communicator_, group_, device_), device_);
+  training_step_ = task_->make_step(*model_, {plan_, *sync_, communicator_.rank(),
+                                              make_sum_over_ranks(communicator_, group_, device_), device_});
 }
 
 // ----------------------------------------------------------------------------------------------------------
@@ -112,6 +103,8 @@ void Trainer::resume() {
   });
   chosen = communicator_.broadcast_text(chosen, 0);
   if (chosen.empty()) {
+    on_every_rank(communicator_, [&] { task_->begin(*model_); });
+    if (average_) copy_state(*model_, *average_);
     event("start", "at step 0");
     return;
   }
@@ -192,7 +185,8 @@ void Trainer::train() {
 
 void Trainer::show_start() const {
   const double seconds_left = static_cast<double>(plan_.num_steps() - step_) * usual_step_seconds_;
-  display_.start(*model_, *dataset_, topology_, device_, run_ != nullptr ? run_->attempt() : 1, seconds_left);
+  display_.start(task_->describe(*model_), *dataset_, topology_, device_,
+                 run_ != nullptr ? run_->attempt() : 1, seconds_left);
 }
 
 void Trainer::take_step(const Batch& batch, double data_seconds) {
@@ -276,17 +270,15 @@ void Trainer::update_weights(double loss, double norm, double lr) {
 }
 
 void Trainer::validate() {
-  DiffusionModel& model = evaluated_model();
+  torch::nn::Module& model = evaluated_model();
   model.eval();
   std::vector<ScoredVolume> shown;  // of this rank
   const std::int64_t pictures_per_rank =
       (options_.validation.pictures + communicator_.size() - 1) / communicator_.size();
   const SetScores scores =
-      evaluator_->score_set(evaluator_->residuals_of(model), options_.validation.set, communicator_,
-                            [&](const ScoredVolume& volume) {
-                              if (static_cast<std::int64_t>(shown.size()) < pictures_per_rank)
-                                shown.push_back(volume);
-                            });
+      task_->validate(model, options_.validation.set, step_, communicator_, [&](const ScoredVolume& volume) {
+        if (static_cast<std::int64_t>(shown.size()) < pictures_per_rank) shown.push_back(volume);
+      });
   model.train();
   const auto pictures = std::filesystem::path(options_.run.dir) / "pictures";
   on_every_rank(communicator_, [&] {
@@ -298,6 +290,7 @@ void Trainer::validate() {
   last_metrics_ = {{"dice", scores.best.dice}, {"threshold", scores.best.threshold},
                    {"auprc", scores.auprc},    {"auroc", scores.auroc},
                    {"loss", scores.loss},      {"l1", scores.l1}};
+  std::erase_if(last_metrics_, [](const auto& metric) { return std::isnan(metric.second); });
   validated_step_ = step_;
   validation_due_ = false;
   const bool is_best = improves(options_.checkpoint.metric, last_metrics_, best_metrics_);
@@ -322,11 +315,14 @@ void Trainer::report_validation(const SetScores& scores) const {
                      {"patients", scores.patients},
                      {"seconds", scores.seconds},
                      {"dice_curve", {{"thresholds", scores.curve_thresholds}, {"dice", scores.curve_dice}}}});
-  log::info(
-      "  validation {:>9} samples  dice {:.4f} at {:.3f}  auprc {:.4f}  auroc {:.4f}  l1 {:.4f}  loss {:.4f} "
-      " ({} patients, {})",
-      format_count(plan_.samples_after(step_)), scores.best.dice, scores.best.threshold, scores.auprc,
-      scores.auroc, scores.l1, scores.loss, scores.patients, format_duration(scores.seconds));
+  std::string lesion_scores;
+  if (!std::isnan(scores.best.dice))
+    lesion_scores =
+        fmt::format("dice {:.4f} at {:.3f}  auprc {:.4f}  auroc {:.4f}  l1 {:.4f}  ", scores.best.dice,
+                    scores.best.threshold, scores.auprc, scores.auroc, scores.l1);
+  log::info("  validation {:>9} samples  {}loss {:.4f}  ({} patients, {})",
+            format_count(plan_.samples_after(step_)), lesion_scores, scores.loss, scores.patients,
+            format_duration(scores.seconds));
 }
 
 // ---------------------------------------------------------------------------------------------------------

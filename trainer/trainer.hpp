@@ -16,12 +16,13 @@
 #include "launch/stop_signal.hpp"
 #include "launch/topology.hpp"
 #include "trainer/checkpoint/store.hpp"
-#include "trainer/evaluation/evaluator.hpp"
+#include "trainer/distributed/gradient_sync.hpp"
 #include "trainer/optimizer.hpp"
 #include "trainer/options.hpp"
 #include "trainer/plan.hpp"
 #include "trainer/report/metrics_log.hpp"
 #include "trainer/report/run_display.hpp"
+#include "trainer/task.hpp"
 #include "trainer/training_step.hpp"
 
 namespace gyrus {
@@ -64,7 +65,7 @@ class Trainer {
   void write_state(const std::string& status) const;
   void event(const std::string& what, const std::string& detail) const;
   TrainState current_state() const;
-  DiffusionModel& evaluated_model() const { return average_ ? *average_ : *model_; }
+  torch::nn::Module& evaluated_model() const { return average_ ? *average_ : *model_; }
   bool is_first() const { return communicator_.rank() == 0; }
   std::map<std::string, std::string> fixed_options() const;
 
@@ -77,14 +78,13 @@ class Trainer {
   RunDisplay display_{options_, plan_};
   StopSignal stop_signal_;
   std::shared_ptr<const Dataset> dataset_;
-  Schedule schedule_;
-  std::shared_ptr<DiffusionModel> model_, average_;
+  std::unique_ptr<Task> task_;
+  std::shared_ptr<torch::nn::Module> model_, average_;
   std::vector<torch::Tensor> parameters_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
   std::unique_ptr<GradientSync> sync_;
   std::unique_ptr<TrainingStep> training_step_;
   std::unique_ptr<Optimizer> optimizer_;
-  std::unique_ptr<Evaluator> evaluator_;
   std::unique_ptr<MetricsLog> metrics_;  // rank 0
   CheckpointStore store_;
 

@@ -4,59 +4,47 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 
 #include "data/loader.hpp"
-#include "trainer/diffusion/noise.hpp"
-#include "trainer/diffusion/schedule.hpp"
-#include "trainer/distributed/gradient_sync.hpp"
-#include "trainer/models/diffusion_model.hpp"
-#include "trainer/options.hpp"
-#include "trainer/plan.hpp"
 
 namespace gyrus {
+
+class GradientSync;
+class Plan;
+struct SampleGroups;
 
 /// What a rank knows after its forward and backward passes.
 struct StepOutcome {
   double loss_sum = 0.0;     // over this rank's samples
-  std::uint64_t inputs = 0;  // sum over samples of hashes of (position, slice id, timestep, noise values)
+  std::uint64_t inputs = 0;  // sum over samples of hashes of (position, slice id, random choices)
   double forward_seconds = 0.0, backward_seconds = 0.0, exposed_sync_seconds = 0.0;
 };
 
 /// Forward and backward of one step: afterwards every rank holds the gradient of the mean loss over the
-/// global batch. The encoder runs once over the rank's part, the UNet in micro-batches; gradients reach the
-/// encoder through the condition vectors, so micro-batches change memory, not mathematics. Determinism:
-/// timesteps and noise are keyed by the global sample index; equal for every number of ranks and micro-batch
-/// size.
+/// global batch. Determinism: every random choice is keyed by the global sample index; equal for every number
+/// of ranks.
 class TrainingStep {
  public:
-  /// Collective.
-  TrainingStep(const Options& options, const Plan& plan, DiffusionModel& model, GradientSync& sync, int rank,
-               std::function<void(torch::Tensor&)> sum_over_ranks, torch::Device device);
+  virtual ~TrainingStep() = default;
 
   /// Collective. @param batch  this rank's part of the step's global batch
-  StepOutcome run(const Batch& batch);
+  virtual StepOutcome run(const Batch& batch) = 0;
 
-  /// Moves the encoder's running statistics by those of the last step; not called for a step whose update is
+  /// Moves running statistics of batch norms by those of the last step; not called for a step whose update is
   /// left out. Collective.
-  void update_statistics();
-
- private:
-  struct Inputs {
-    torch::Tensor slices, mask, timestep, noise;
-  };
-  void draw_noise(const Batch& batch, torch::Tensor& noise) const;
-  Inputs make_inputs(const Batch& batch, StepOutcome& outcome) const;
-  torch::Tensor drop_path_keep(const Batch& batch) const;
-
-  const Options& options_;
-  const Plan& plan_;
-  DiffusionModel& model_;
-  GradientSync& sync_;
-  int rank_;
-  torch::Device device_;
-  Schedule schedule_;
-  std::unique_ptr<NoiseModel> noise_model_;
+  virtual void update_statistics() = 0;
 };
+
+/// What a step needs of the job around it; all of it outlives the step.
+struct StepContext {
+  const Plan& plan;
+  GradientSync& sync;
+  int rank;
+  std::function<void(torch::Tensor&)> sum_over_ranks;
+  torch::Device device;
+};
+
+/// Tells batch norms which samples of the global batch this rank holds.
+void place_in_global_batch(SampleGroups& groups, const StepContext& context);
 
 }  // namespace gyrus

@@ -4,8 +4,8 @@ set -uo pipefail
 gyrus=$1
 cd "$(dirname "$0")/../.."
 status=0
-for file in configs/*/*.yaml; do
-  group=$(basename "$(dirname "$file")") option=$(basename "$file" .yaml)
+for file in configs/*/*.yaml configs/*/*/*.yaml; do
+  group=$(dirname "${file#configs/}") option=$(basename "$file" .yaml)
   "$gyrus" config show "$group=$option" >/dev/null || { echo "$group=$option does not compose"; status=1; }
 done
 for file in configs/experiment/*.yaml; do

@@ -129,6 +129,21 @@ bool Case::has(const std::string& path) const {
   return true;
 }
 
+std::vector<std::string> Case::names(const std::string& group) const {
+  const hid_t id = H5Gopen2(file_, group.c_str(), H5P_DEFAULT);
+  if (id < 0) throw std::runtime_error(name_ + ": no group " + group);
+  H5G_info_t info;
+  H5Gget_info(id, &info);
+  std::vector<std::string> result;
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    char name[256];
+    H5Lget_name_by_idx(id, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT);
+    if (!std::string(name).ends_with("_f32")) result.emplace_back(name);
+  }
+  H5Gclose(id);
+  return result;
+}
+
 torch::Tensor Case::tensor(const std::string& path) const {
   const hid_t dataset = H5Dopen2(file_, path.c_str(), H5P_DEFAULT);
   if (dataset < 0) throw std::runtime_error(name_ + ": no dataset " + path);
@@ -199,6 +214,8 @@ void Case::expect(const std::string& path, const torch::Tensor& result, torch::S
   const std::string metric = text_attribute(path, "metric");
   torch::Tensor use = ~expected.isnan();
   if (mask.defined()) use = use & mask;
+  ASSERT_FALSE(actual.isnan().logical_and(use).any().item<bool>())
+      << name_ << " " << path << ": a value is missing";
   // Left-out entries become equal, so that metrics with siblings keep their rows.
   actual = torch::where(use, actual, torch::zeros_like(actual));
   expected = torch::where(use, expected, torch::zeros_like(expected));
@@ -252,6 +269,12 @@ void fill_model(const Case& parity_case, torch::nn::Module& model, torch::Scalar
     state.erase(found);
   }
   EXPECT_TRUE(state.empty()) << "the case does not fill " << (state.empty() ? "" : state.begin()->first);
+}
+
+torch::Tensor rows_named(const Case& parity_case, const std::string& prefix) {
+  std::vector<std::int64_t> rows;
+  for (const auto& name : parity_case.texts("/params/name")) rows.push_back(name.starts_with(prefix) ? 1 : 0);
+  return torch::tensor(rows, torch::kInt64).to(torch::kBool);
 }
 
 Projections gradient_projections(const Case& parity_case, const torch::nn::Module& model,

@@ -48,6 +48,8 @@ class Case {
   static bool available(const std::string& name);
 
   bool has(const std::string& path) const;
+  /// Names of the expected values in a group: those without `_f32`.
+  std::vector<std::string> names(const std::string& group) const;
   torch::Tensor tensor(const std::string& path) const;  // float64 for floating point, int64 for integers
   double scalar(const std::string& path) const { return tensor(path).item<double>(); }
   std::int64_t integer(const std::string& path) const { return tensor(path).item<std::int64_t>(); }
@@ -85,6 +87,9 @@ void fill_model(const Case& parity_case, torch::nn::Module& model, torch::Scalar
 struct Projections {
   torch::Tensor norm, dot;
 };
+/// 1 where a row of `params` starts with `prefix`: a mask for Case::expect.
+torch::Tensor rows_named(const Case& parity_case, const std::string& prefix);
+
 Projections gradient_projections(const Case& parity_case, const torch::nn::Module& model,
                                  const std::string& prefix = "");
 Projections statistic_projections(const Case& parity_case, const torch::nn::Module& model,

@@ -89,7 +89,7 @@ struct NormResult {
   torch::Tensor output, input_gradient, weight_gradient, running_mean, running_var;
 };
 NormResult run_norm(const torch::Tensor& batch, const torch::Tensor& direction, std::int64_t group_samples,
-                    int rank, int ranks) {
+                    int rank, int ranks, const torch::Tensor& active = {}) {
   const Plan plan(batch.size(0), batch.size(0), ranks);
   const auto [first, last] = plan.part(rank);
   auto groups = std::make_shared<SampleGroups>();
@@ -101,7 +101,8 @@ NormResult run_norm(const torch::Tensor& batch, const torch::Tensor& direction, 
   auto norm = std::make_shared<GroupBatchNorm>(batch.size(1), groups);
   norm->to(torch::kFloat64);
   torch::Tensor input = batch.slice(0, first, last).clone().requires_grad_(true);
-  const torch::Tensor output = norm->forward(input);
+  const torch::Tensor output =
+      norm->forward(input, active.defined() ? active.slice(0, first, last) : active);
   (output * direction.slice(0, first, last)).sum().backward();
   auto holder = std::make_shared<torch::nn::Module>("holder");
   holder->register_module("norm", norm);
@@ -115,11 +116,14 @@ NormResult run_norm(const torch::Tensor& batch, const torch::Tensor& direction, 
 TEST(GroupBatchNorm, GroupsThatSpanRanksGiveTheResultOfOneRank) {
   torch::manual_seed(5);
   const std::int64_t samples = 11;  // does not divide
-  const torch::Tensor batch = torch::randn({samples, 3, 4, 4}, torch::kFloat64) * 2 + 1;
+  const torch::Tensor dense = torch::randn({samples, 3, 4, 4}, torch::kFloat64) * 2 + 1;
   const torch::Tensor direction = torch::randn({samples, 3, 4, 4}, torch::kFloat64);
-  for (const std::int64_t group_samples : {0, 3, 4}) {
-    const NormResult whole = run_norm(batch, direction, group_samples, 0, 1);
-    const NormResult part = run_norm(batch, direction, group_samples, world().rank(), world().size());
+  const torch::Tensor some = (torch::rand({samples, 1, 4, 4}) > 0.5).to(torch::kFloat64);
+  for (const auto& [group_samples, active] :
+       std::vector<std::pair<std::int64_t, torch::Tensor>>{{0, {}}, {3, {}}, {4, {}}, {0, some}, {4, some}}) {
+    const torch::Tensor batch = active.defined() ? dense * active : dense;
+    const NormResult whole = run_norm(batch, direction, group_samples, 0, 1, active);
+    const NormResult part = run_norm(batch, direction, group_samples, world().rank(), world().size(), active);
     const auto [first, last] = Plan(samples, samples, world().size()).part(world().rank());
     EXPECT_TRUE(part.output.allclose(whole.output.slice(0, first, last), 1e-12, 1e-12));
     EXPECT_TRUE(part.input_gradient.allclose(whole.input_gradient.slice(0, first, last), 1e-11, 1e-12));

@@ -12,6 +12,7 @@
 #include "trainer/diffusion/noise.hpp"
 #include "trainer/diffusion/objective.hpp"
 #include "trainer/models/diffusion_model.hpp"
+#include "trainer/models/initial_weights.hpp"
 #include "trainer/optimizer.hpp"
 #include "trainer/options.hpp"
 #include "trainer/plan.hpp"
@@ -171,8 +172,8 @@ TEST(Objective, CountsBrainPixelsOnlyWhenThereIsAMask) {
   const torch::Tensor prediction = torch::zeros({2, 1, 2, 2});
   const torch::Tensor target = torch::tensor({1.f, 2.f, 3.f, 4.f, 5.f, 6.f, 7.f, 8.f}).view({2, 1, 2, 2});
   const torch::Tensor mask = torch::tensor({1.f, 0.f, 1.f, 0.f, 0.f, 0.f, 0.f, 0.f}).view({2, 1, 2, 2});
-  EXPECT_TRUE(per_sample_l1(prediction, target, {}).equal(torch::tensor({2.5f, 6.5f})));
-  EXPECT_TRUE(per_sample_l1(prediction, target, mask).equal(torch::tensor({2.0f, 0.0f})));
+  EXPECT_TRUE(per_sample_error("l1", prediction, target, {}).equal(torch::tensor({2.5f, 6.5f})));
+  EXPECT_TRUE(per_sample_error("l1", prediction, target, mask).equal(torch::tensor({2.0f, 0.0f})));
 }
 
 TEST(TensorBoard, ChecksumsFollowTheStandard) {

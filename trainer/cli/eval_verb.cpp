@@ -16,37 +16,21 @@
 #include "launch/files.hpp"
 #include "launch/log.hpp"
 #include "launch/peer_watch.hpp"
-#include "trainer/checkpoint/format.hpp"
+#include "trainer/checkpoint/encoder_init.hpp"
 #include "trainer/checkpoint/store.hpp"
 #include "trainer/cli/program_options.hpp"
 #include "trainer/device.hpp"
+#include "trainer/diffusion/reconstruct.hpp"
 #include "trainer/evaluation/baselines.hpp"
 #include "trainer/evaluation/patient_scores.hpp"
 #include "trainer/report/pictures.hpp"
 #include "trainer/state_tensors.hpp"
-#include "trainer/training_step.hpp"
 
 namespace gyrus {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-/// The checkpoint itself, or a run's best one, or its newest valid one.
-fs::path find_checkpoint(const fs::path& path) {
-  if (fs::exists(path / checkpoint_format::manifest_file)) return path;
-  if (!fs::is_directory(path / "checkpoints"))
-    throw DataError(fmt::format(
-        "checkpoint={} is neither a checkpoint nor a run folder (it has no {} and no checkpoints/)",
-        path.string(), checkpoint_format::manifest_file));
-  const CheckpointStore store(path / "checkpoints");
-  if (const auto best = store.best()) return *best;
-  log::warning("{} names no best checkpoint; the newest one is evaluated", path.string());
-  const auto all = store.list(false);
-  const auto newest = std::find_if(all.rbegin(), all.rend(), [](const auto& info) { return info.valid; });
-  if (newest == all.rend()) throw DataError(fmt::format("{} holds no valid checkpoint", path.string()));
-  return newest->folder;
-}
 
 fs::path run_folder_of(const fs::path& checkpoint) {
   const fs::path parent = fs::weakly_canonical(checkpoint).parent_path();
@@ -240,6 +224,12 @@ int eval_verb(const std::vector<std::string>& words) {
   const Config config = configuration_of(run_folder_of(checkpoint), arguments);
   const ProgramOptions options = bind_program_options(config);
 
+  if (options.trainer.model.kind != "diffusion")
+    throw ConfigError(
+        fmt::format("{} is a pre-training (model.kind={}): it makes no anomaly maps; train a "
+                    "diffusion model with model.encoder.init={} and evaluate that",
+                    checkpoint.string(), options.trainer.model.kind, checkpoint.string()));
+
   PeerWatch watch(world);
   const Topology topology = find_topology(world);
   set_compute_threads(topology);
@@ -251,8 +241,9 @@ int eval_verb(const std::vector<std::string>& words) {
     dataset.emplace(Dataset::open(options.trainer.data));
     load_weights(model, checkpoint);
   });
-  const Schedule schedule(num_timesteps);
-  const Evaluator evaluator(*dataset, schedule, options.trainer.noise, options.trainer.evaluation,
+  const Reconstructor reconstructor(options.trainer.objective, options.trainer.corruption, dataset->height(),
+                                    dataset->width());
+  const Evaluator evaluator(*dataset, reconstructor, options.trainer.noise, options.trainer.evaluation,
                             options.trainer.seed, device);
   Evaluation evaluation{options, world, results_folder(checkpoint, arguments.overrides), {}, {}};
   on_rank_zero(world, [&] { gyrus::create_directories(evaluation.folder); });

@@ -39,9 +39,9 @@ struct TrainArguments {
 
 void show_plan(const Options& options, int world_size) {
   const Plan plan(options.trainer.max_samples, options.trainer.global_batch, world_size);
-  const DiffusionModel model(options.model);
+  const auto network = make_network(options.model);
   fmt::print("{}\n", format_table({{"run.dir", options.run.dir},
-                                   {"parameters", format_count(num_parameters(model))},
+                                   {"parameters", format_count(num_parameters(*network))},
                                    {"samples", format_count(plan.samples_after(plan.num_steps()))},
                                    {"steps", format_count(plan.num_steps())},
                                    {"global batch", std::to_string(plan.global_batch())},

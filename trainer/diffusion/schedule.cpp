@@ -36,12 +36,14 @@ Schedule::Schedule(std::int64_t steps) {
   sqrt_one_minus_alpha_bar = torch::tensor(noise, torch::kFloat64).to(torch::kFloat32);
 }
 
+torch::Tensor Schedule::at(const torch::Tensor& table, const torch::Tensor& timestep,
+                           const torch::Tensor& like) const {
+  return table.to(like.device()).index_select(0, timestep).to(like.scalar_type()).view({-1, 1, 1, 1});
+}
+
 torch::Tensor Schedule::add_noise(const torch::Tensor& clean, const torch::Tensor& noise,
                                   const torch::Tensor& timestep) const {
-  const auto factor = [&](const torch::Tensor& table) {
-    return table.to(clean.device()).index_select(0, timestep).to(clean.scalar_type()).view({-1, 1, 1, 1});
-  };
-  return factor(sqrt_alpha_bar) * clean + factor(sqrt_one_minus_alpha_bar) * noise;
+  return at(sqrt_alpha_bar, timestep, clean) * clean + at(sqrt_one_minus_alpha_bar, timestep, clean) * noise;
 }
 
 }  // namespace gyrus

@@ -22,6 +22,10 @@ struct Schedule {
   torch::Tensor add_noise(const torch::Tensor& clean, const torch::Tensor& noise,
                           const torch::Tensor& timestep) const;
 
+  /// The table's entry of each sample, [B, 1, 1, 1], on the device and in the type of `like`.
+  torch::Tensor at(const torch::Tensor& table, const torch::Tensor& timestep,
+                   const torch::Tensor& like) const;
+
   std::vector<double> beta, alpha_bar;
   torch::Tensor sqrt_alpha_bar, sqrt_one_minus_alpha_bar;  // [T], float32
 };

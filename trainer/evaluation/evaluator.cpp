@@ -10,7 +10,6 @@
 
 #include "launch/files.hpp"
 #include "trainer/diffusion/objective.hpp"
-#include "trainer/diffusion/reconstruct.hpp"
 #include "trainer/evaluation/postprocess.hpp"
 
 namespace gyrus {
@@ -54,10 +53,10 @@ void EvaluationOptions::fields(Fields& f) {
           {.may_change_on_resume = true});
 }
 
-Evaluator::Evaluator(const Dataset& dataset, const Schedule& schedule, const NoiseOptions& noise,
+Evaluator::Evaluator(const Dataset& dataset, const Reconstructor& reconstructor, const NoiseOptions& noise,
                      const EvaluationOptions& options, std::uint64_t seed, torch::Device device)
     : dataset_(dataset),
-      schedule_(schedule),
+      reconstructor_(reconstructor),
       noise_(noise),
       options_(options),
       noise_model_(make_noise_model(noise)),
@@ -86,9 +85,8 @@ torch::Tensor Evaluator::reconstruct_volume(DiffusionModel& model, const Volume&
   for (std::int64_t first = 0; first < volume.depth; first += options_.slice_batch) {
     const std::int64_t count = std::min(options_.slice_batch, volume.depth - first);
     const torch::Tensor slices = all.slice(0, first, first + count).to(device_);
-    parts.push_back(reconstruct(model, schedule_, slices, noise_.level, [&](std::int64_t level) {
-                      return noise_for(volume, first, count, level);
-                    }).to(torch::kCPU));
+    const auto noise = [&](std::int64_t level) { return noise_for(volume, first, count, level); };
+    parts.push_back(reconstructor_.reconstruct(model, slices, noise_.level, noise).to(torch::kCPU));
   }
   return torch::cat(parts).contiguous();
 }
@@ -102,7 +100,7 @@ Evaluator::MapMaker Evaluator::residuals_of(DiffusionModel& model) const {
     const torch::Tensor mask =
         torch::from_blob(const_cast<std::uint8_t*>(volume.mask.data()), all.sizes(), torch::kUInt8)
             .to(torch::kFloat32);
-    scored.loss = 2.0 * per_sample_l1(reconstruction, all, mask)
+    scored.loss = 2.0 * per_sample_error("l1", reconstruction, all, mask)
                             .mean()
                             .item<double>();  // the diffusion's range is twice the slices'
     scored.reconstruction.assign(reconstruction.data_ptr<float>(),

@@ -10,7 +10,7 @@
 #include "data/dataset.hpp"
 #include "launch/mpi.hpp"
 #include "trainer/diffusion/noise.hpp"
-#include "trainer/diffusion/schedule.hpp"
+#include "trainer/diffusion/reconstruct.hpp"
 #include "trainer/evaluation/histogram.hpp"
 #include "trainer/evaluation/options.hpp"
 #include "trainer/models/diffusion_model.hpp"
@@ -42,7 +42,8 @@ struct SetScores {
 /// level), so scores do not depend on the order of volumes, on ranks, or on what ran before (Q48).
 class Evaluator {
  public:
-  Evaluator(const Dataset& dataset, const Schedule& schedule, const NoiseOptions& noise,
+  /// @param reconstructor  outlives the evaluator
+  Evaluator(const Dataset& dataset, const Reconstructor& reconstructor, const NoiseOptions& noise,
             const EvaluationOptions& options, std::uint64_t seed, torch::Device device);
 
   /// Makes the raw anomaly map of a volume, before post-processing: [depth, height, width], not negative.
@@ -65,7 +66,7 @@ class Evaluator {
                           std::int64_t level) const;
 
   const Dataset& dataset_;
-  const Schedule& schedule_;
+  const Reconstructor& reconstructor_;
   NoiseOptions noise_;
   EvaluationOptions options_;
   std::unique_ptr<NoiseModel> noise_model_;

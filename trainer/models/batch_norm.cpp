@@ -54,20 +54,25 @@ torch::Tensor sum_rows_over_ranks(const torch::Tensor& rows, const std::vector<S
   return all.index_select(0, index);
 }
 
-Statistics statistics_of(const torch::Tensor& x, const std::vector<Segment>& segments,
-                         const SampleGroups& groups) {
+/// @param active  [B, 1, H, W] or undefined; x is 0 elsewhere, so that sums over all positions are sums over
+/// active ones
+Statistics statistics_of(const torch::Tensor& x, const torch::Tensor& active,
+                         const std::vector<Segment>& segments, const SampleGroups& groups) {
   const std::int64_t channels = x.size(1), positions = x.size(2) * x.size(3);
   std::vector<torch::Tensor> rows;
   for (const auto& segment : segments) {
-    const auto count = static_cast<double>((segment.end - segment.begin) * positions);
+    const auto places = static_cast<double>((segment.end - segment.begin) * positions);
     auto [variance, mean] =
         torch::var_mean(x.slice(0, segment.begin, segment.end), all_but_channels, /*unbiased=*/false);
     mean = mean.to(torch::kFloat64);
     variance = variance.to(torch::kFloat64);
+    const torch::Tensor count =
+        active.defined()
+            ? active.slice(0, segment.begin, segment.end).sum(torch::kFloat64).to(mean.device()).view({1})
+            : torch::full({1}, places, mean.options());
     // Sums of values and squares add over ranks; float64 keeps their difference exact to about 1e-16 *
     // mean^2.
-    rows.push_back(torch::cat(
-        {torch::full({1}, count, mean.options()), mean * count, (variance + mean * mean) * count}));
+    rows.push_back(torch::cat({count, mean * places, (variance + mean * mean) * places}));
   }
   const torch::Tensor sums =
       sum_rows_over_ranks(torch::stack(rows), segments, groups, groups.num_groups(x.size(0)));
@@ -80,7 +85,8 @@ Statistics statistics_of(const torch::Tensor& x, const std::vector<Segment>& seg
 struct Normalise : public torch::autograd::Function<Normalise> {
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& weight, const torch::Tensor& bias,
-                               const SampleGroups* groups, const Statistics* statistics) {
+                               const SampleGroups* groups, const Statistics* statistics,
+                               const torch::Tensor* active) {
     const auto segments = segments_of(*groups, x.size(0));
     const torch::Tensor mean = statistics->mean.to(x.scalar_type());
     const torch::Tensor inverse_std = torch::rsqrt(statistics->variance + epsilon).to(x.scalar_type());
@@ -91,24 +97,27 @@ struct Normalise : public torch::autograd::Function<Normalise> {
       torch::sub_out(out, x.slice(0, segment.begin, segment.end), mean[i].view({1, -1, 1, 1}));
       out.mul_(inverse_std[i].view({1, -1, 1, 1}));
     }
-    context->save_for_backward({normalised, inverse_std, statistics->count, weight});
+    if (active->defined()) normalised.mul_(*active);
+    context->save_for_backward({normalised, inverse_std, statistics->count, weight, *active});
     // The backward pass checks that the groups are still these.
     context->saved_data["first"] = groups->first;
     context->saved_data["global_batch"] = groups->global_batch;
     context->saved_data["groups"] = reinterpret_cast<std::int64_t>(groups);
-    return torch::addcmul(bias.view({1, -1, 1, 1}), normalised, weight.view({1, -1, 1, 1}));
+    const torch::Tensor shift = bias.view({1, -1, 1, 1});
+    return torch::addcmul(active->defined() ? shift * *active : shift, normalised,
+                          weight.view({1, -1, 1, 1}));
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const torch::Tensor &normalised = saved[0], &inverse_std = saved[1], &count = saved[2],
-                        &weight = saved[3];
+                        &weight = saved[3], &active = saved[4];
     const auto& groups = *reinterpret_cast<const SampleGroups*>(context->saved_data["groups"].toInt());
     require(groups.first == context->saved_data["first"].toInt() &&
                 groups.global_batch == context->saved_data["global_batch"].toInt(),
             "the sample groups stay as they are between the forward and the backward pass of a step");
-    const torch::Tensor gradient = gradients[0].contiguous();
+    const torch::Tensor gradient = (active.defined() ? gradients[0] * active : gradients[0]).contiguous();
     const auto segments = segments_of(groups, gradient.size(0));
     const torch::Tensor product = gradient * normalised;
     std::vector<torch::Tensor> rows;
@@ -131,10 +140,15 @@ struct Normalise : public torch::autograd::Function<Normalise> {
                          row(channels), -1);
       out.mul_((inverse_std[i] * weight).view({1, -1, 1, 1}));
     }
+    if (active.defined()) x_gradient.mul_(active);
     // The parameters' gradients stay sums over this rank's samples: the gradient reduction adds the ranks.
     const torch::Tensor totals = local.sum(0).to(gradient.scalar_type());
-    return {x_gradient, totals.slice(0, channels, 2 * channels), totals.slice(0, 0, channels),
-            torch::Tensor(), torch::Tensor()};
+    return {x_gradient,
+            totals.slice(0, channels, 2 * channels),
+            totals.slice(0, 0, channels),
+            torch::Tensor(),
+            torch::Tensor(),
+            torch::Tensor()};
   }
 };
 
@@ -154,15 +168,18 @@ GroupBatchNorm::GroupBatchNorm(std::int64_t channels, std::shared_ptr<const Samp
   running_var_ = register_buffer("running_var", torch::ones({channels}));
 }
 
-torch::Tensor GroupBatchNorm::forward(const torch::Tensor& x) {
-  if (!is_training())
-    return torch::batch_norm(x, weight_, bias_, running_mean_, running_var_, false, momentum, epsilon, false);
+torch::Tensor GroupBatchNorm::forward(const torch::Tensor& x, const torch::Tensor& active) {
+  if (!is_training()) {
+    const torch::Tensor y =
+        torch::batch_norm(x, weight_, bias_, running_mean_, running_var_, false, momentum, epsilon, false);
+    return active.defined() ? y * active : y;
+  }
   const auto segments = segments_of(*groups_, x.size(0));
   Statistics statistics;
   {
     const torch::NoGradGuard no_gradient;
     const torch::Tensor wide = x.scalar_type() == torch::kBFloat16 ? x.to(torch::kFloat32) : x;
-    statistics = statistics_of(wide, segments, *groups_);
+    statistics = statistics_of(wide, active, segments, *groups_);
     pending_ = torch::zeros({2, x.size(1)}, statistics.mean.options());
     const torch::Tensor unbiased =
         statistics.variance * statistics.count / (statistics.count - 1).clamp_min(1);
@@ -170,7 +187,8 @@ torch::Tensor GroupBatchNorm::forward(const torch::Tensor& x) {
       if (segments[i].owned) pending_ += torch::stack({statistics.mean[i], unbiased[i]});
   }
   const torch::Tensor wide = x.scalar_type() == torch::kBFloat16 ? x.to(torch::kFloat32) : x;
-  return Normalise::apply(wide.contiguous(), weight_, bias_, groups_.get(), &statistics).to(x.scalar_type());
+  return Normalise::apply(wide.contiguous(), weight_, bias_, groups_.get(), &statistics, &active)
+      .to(x.scalar_type());
 }
 
 void update_running_statistics(torch::nn::Module& model, const SampleGroups& groups,

@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 
+#include "trainer/models/layers.hpp"
+
 namespace gyrus {
 
 /// Which samples of the global batch share batch statistics: fixed groups of `group_samples` consecutive
@@ -24,12 +26,12 @@ struct SampleGroups {
 };
 
 /// Batch normalisation over groups of samples (see SampleGroups). eps 1e-5, momentum 0.1, statistics in
-/// float64 between ranks. In training mode `forward` is collective when a group spans ranks, and so is its
-/// backward pass.
-class GroupBatchNorm : public torch::nn::Module {
+/// float64 between ranks. Of a sparse map only active positions count (method section 4). In training mode
+/// `forward` is collective when a group spans ranks, and so is its backward pass.
+class GroupBatchNorm : public Normalisation {
  public:
   GroupBatchNorm(std::int64_t channels, std::shared_ptr<const SampleGroups> groups);
-  torch::Tensor forward(const torch::Tensor& x);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& active = {}) override;
 
  private:
   friend void update_running_statistics(torch::nn::Module& model, const SampleGroups& groups,

@@ -9,18 +9,25 @@
 
 #include "launch/config/fields.hpp"
 #include "trainer/models/resnet.hpp"
+#include "trainer/models/spark.hpp"
 #include "trainer/models/unet.hpp"
 
 namespace gyrus {
 
 struct ModelOptions {
   std::string name = "cddpm";
+  std::string kind = "diffusion";        // diffusion | spark
   std::string conditioning = "encoder";  // encoder | none
   std::int64_t condition_dim = 512;      // Q2: the published config says 128, its code uses 512
+  double condition_dropout = 0.0;
   UnetOptions unet;
   EncoderOptions encoder;
+  SparkOptions spark;
 
+  bool is_conditioned() const { return conditioning == "encoder"; }
   void fields(Fields& f);
+  /// @throws ConfigError when options do not fit together
+  void validate() const;
 };
 
 /// The UNet and, when conditioned, the encoder that describes the clean slice to it. State names equal the
@@ -37,12 +44,6 @@ class DiffusionModel : public torch::nn::Module {
   std::shared_ptr<ResNet> encoder_;
   std::shared_ptr<Unet> unet_;
 };
-
-/// Sets every parameter from (seed, its name), so that equal names have equal weights in any build, order or
-/// world size. Distributions are the published ones: PyTorch's defaults in the UNet, kaiming-normal fan-out
-/// in the encoder's convolutions, zero for the last layer of each residual branch (method sections 2.3, 2.4,
-/// 3).
-void initialise_weights(torch::nn::Module& model, std::uint64_t seed);
 
 std::int64_t num_parameters(const torch::nn::Module& model);
 

@@ -32,6 +32,15 @@ torch::Tensor Convolution::forward(const torch::Tensor& x) const {
   return torch::conv2d(x, weight_, bias_, stride_, padding_);
 }
 
+UpConvolution::UpConvolution(std::int64_t in, std::int64_t out) {
+  weight_ = register_parameter("weight", torch::zeros({in, out, 4, 4}));
+  bias_ = register_parameter("bias", torch::zeros({out}));
+}
+
+torch::Tensor UpConvolution::forward(const torch::Tensor& x) const {
+  return torch::conv_transpose2d(x, weight_, bias_, /*stride=*/2, /*padding=*/1);
+}
+
 LinearLayer::LinearLayer(std::int64_t in, std::int64_t out) {
   weight_ = register_parameter("weight", torch::zeros({out, in}));
   bias_ = register_parameter("bias", torch::zeros({out}));

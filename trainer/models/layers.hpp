@@ -29,6 +29,15 @@ class GroupNorm32 : public torch::nn::Module {
   torch::Tensor weight_, bias_;
 };
 
+/// What normalises a feature map of an encoder or decoder.
+class Normalisation : public torch::nn::Module {
+ public:
+  /// @param x       [B, C, H, W]; 0 where `active` is 0
+  /// @param active  [B, 1, H, W], 0/1: positions that exist (sparse maps), or undefined: all
+  /// @returns the shape of x; 0 where `active` is 0
+  virtual torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& active) = 0;
+};
+
 /// 2D convolution with "same" padding of odd kernels. Weights are set by `initialise_weights`.
 class Convolution : public torch::nn::Module {
  public:
@@ -38,6 +47,16 @@ class Convolution : public torch::nn::Module {
 
  private:
   std::int64_t stride_, padding_;
+  torch::Tensor weight_, bias_;
+};
+
+/// Transposed convolution 4x4 with stride 2 and padding 1: doubles height and width. Weight [in, out, 4, 4].
+class UpConvolution : public torch::nn::Module {
+ public:
+  UpConvolution(std::int64_t in, std::int64_t out);
+  torch::Tensor forward(const torch::Tensor& x) const;
+
+ private:
   torch::Tensor weight_, bias_;
 };
 

@@ -21,41 +21,54 @@ torch::Tensor resample(const torch::Tensor& x, Resample how) {
   return x;
 }
 
+/// Lengths of the vectors that residual blocks receive; film is 0 where the condition travels in `main`.
+struct EmbeddingWidths {
+  std::int64_t main, film;
+};
+
 /// Residual block of method section 2.3; the down and up variants resample between the first SiLU and
 /// convolution, and the skip.
 class ResidualBlock : public torch::nn::Module {
  public:
-  ResidualBlock(std::int64_t in, std::int64_t out, std::int64_t embedding, const UnetOptions& options,
+  ResidualBlock(std::int64_t in, std::int64_t out, EmbeddingWidths widths, const UnetOptions& options,
                 Resample how = Resample::none)
       : how_(how) {
     first_norm_ = std::make_shared<GroupNorm32>(options.norm_groups, in);
     first_conv_ = std::make_shared<Convolution>(in, out, 3);
     register_module("in_layers", named_layers({{"0", first_norm_}, {"2", first_conv_}}));
-    embedding_ = std::make_shared<LinearLayer>(embedding, 2 * out);
+    embedding_ = std::make_shared<LinearLayer>(widths.main, 2 * out);
     register_module("emb_layers", named_layers({{"1", embedding_}}));
+    if (widths.film > 0) {
+      film_ = std::make_shared<LinearLayer>(widths.film, 2 * out);
+      register_module("film_layers", named_layers({{"1", film_}}));
+    }
     second_norm_ = std::make_shared<GroupNorm32>(options.norm_groups, out);
     second_conv_ = std::make_shared<Convolution>(out, out, 3);
     register_module("out_layers", named_layers({{"0", second_norm_}, {"3", second_conv_}}));
     if (in != out) skip_ = register_module("skip_connection", std::make_shared<Convolution>(in, out, 1));
   }
 
-  /// @param embedding  SiLU of the [time | condition] vector, [B, E]; the same for all blocks, so it is
-  /// computed once
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& embedding) const {
+  /// @param embedding  after SiLU; the same for all blocks, so it is computed once
+  torch::Tensor forward(const torch::Tensor& x, const Unet::Embedding& embedding) const {
     torch::Tensor h = first_conv_->forward(resample(torch::silu(first_norm_->forward(x)), how_));
-    const auto scale_shift =
-        embedding_->forward(embedding).to(h.scalar_type()).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
-    h = torch::addcmul(scale_shift[1], second_norm_->forward(h), scale_shift[0] + 1);
+    h = scale_and_shift(second_norm_->forward(h), embedding_->forward(embedding.main));
+    if (film_) h = scale_and_shift(h, film_->forward(embedding.condition));
     h = second_conv_->forward(torch::silu(h));
     const torch::Tensor kept = resample(x, how_);
     return h + (skip_ ? skip_->forward(kept) : kept);
   }
 
  private:
+  /// h (1 + scale) + shift. @param both  [B, 2C], scale first
+  static torch::Tensor scale_and_shift(const torch::Tensor& h, const torch::Tensor& both) {
+    const auto parts = both.to(h.scalar_type()).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
+    return torch::addcmul(parts[1], h, parts[0] + 1);
+  }
+
   Resample how_;
   std::shared_ptr<GroupNorm32> first_norm_, second_norm_;
   std::shared_ptr<Convolution> first_conv_, second_conv_, skip_;
-  std::shared_ptr<LinearLayer> embedding_;
+  std::shared_ptr<LinearLayer> embedding_, film_;
 };
 
 /// A 1x1 convolution over positions, with the weight shape [out, in, 1] of the published checkpoints.
@@ -170,6 +183,11 @@ void UnetOptions::fields(Fields& f) {
   f.field("norm_groups", norm_groups, "groups of the group norms", {.min = 1});
   f.field("head_width", head_width, "channels per attention head", {.min = 1});
   f.field(
+      "injection", injection,
+      "how the condition reaches the residual blocks: concat (beside the time embedding, as published) or "
+      "film (each block scales and shifts by it once more)",
+      {.choices = {"concat", "film"}});
+  f.field(
       "attention_factors", attention_factors,
       "downsampling factors with self-attention beside the middle block (Q1: the published code has none)");
 }
@@ -179,7 +197,9 @@ Unet::Unet(const UnetOptions& options, std::int64_t condition_dim)
   options.validate();
   const auto base = options.base_width;
   const auto mlp_width = 4 * base;
-  const auto embedding = condition_dim > 0 ? 2 * mlp_width : mlp_width;
+  const bool film = condition_dim > 0 && options.injection == "film";
+  const EmbeddingWidths embedding = {condition_dim > 0 && !film ? 2 * mlp_width : mlp_width,
+                                     film ? mlp_width : 0};
   time_mlp_ = register_module("time_embed", make_mlp(base, mlp_width));
   if (condition_dim > 0) condition_mlp_ = register_module("label_emb", make_mlp(condition_dim, mlp_width));
 
@@ -255,15 +275,17 @@ torch::Tensor timestep_embedding(const torch::Tensor& timestep, std::int64_t dim
   return torch::cat({torch::cos(angle), torch::sin(angle)}, 1).to(type);
 }
 
-torch::Tensor Unet::embed(const torch::Tensor& timestep, const torch::Tensor& condition,
-                          torch::ScalarType type) {
-  torch::Tensor embedding = run_mlp(*time_mlp_, timestep_embedding(timestep, options_.base_width, type));
-  if (condition_dim_ == 0) return embedding;
+Unet::Embedding Unet::embed(const torch::Tensor& timestep, const torch::Tensor& condition,
+                            torch::ScalarType type) {
+  const torch::Tensor time = run_mlp(*time_mlp_, timestep_embedding(timestep, options_.base_width, type));
+  if (condition_dim_ == 0) return {time, {}};
   require(condition.defined(), "a conditioned UNet receives a condition");
-  return torch::cat({embedding, run_mlp(*condition_mlp_, condition)}, 1);
+  const torch::Tensor described = run_mlp(*condition_mlp_, condition);
+  if (options_.injection == "film") return {time, described};
+  return {torch::cat({time, described}, 1), {}};
 }
 
-torch::Tensor Unet::run(Stage& stage, torch::Tensor x, const torch::Tensor& embedding) {
+torch::Tensor Unet::run(Stage& stage, torch::Tensor x, const Embedding& embedding) {
   for (std::size_t i = 0; i < stage.layers.size(); ++i) {
     if (auto* residual = dynamic_cast<ResidualBlock*>(stage.layers[i].get()))
       x = residual->forward(x, embedding);
@@ -280,7 +302,9 @@ torch::Tensor Unet::run(Stage& stage, torch::Tensor x, const torch::Tensor& embe
 torch::Tensor Unet::forward(const torch::Tensor& noised, const torch::Tensor& timestep,
                             const torch::Tensor& condition) {
   recorded_.clear();
-  const torch::Tensor embedding = torch::silu(embed(timestep, condition, noised.scalar_type()));
+  Embedding embedding = embed(timestep, condition, noised.scalar_type());
+  embedding.main = torch::silu(embedding.main);
+  if (embedding.condition.defined()) embedding.condition = torch::silu(embedding.condition);
   std::vector<torch::Tensor> skips;
   torch::Tensor h = noised;
   for (auto& stage : input_stages_) skips.push_back(h = run(stage, h, embedding));

@@ -18,6 +18,7 @@ struct UnetOptions {
   std::int64_t blocks = 3;  // residual blocks per level on the way down, one more on the way up
   std::int64_t norm_groups = 32;
   std::int64_t head_width = 64;
+  std::string injection = "concat";  // concat | film: how the condition reaches the residual blocks
   std::vector<std::int64_t> attention_factors =
       {};  // downsampling factors with self-attention beside the middle block
 
@@ -43,8 +44,12 @@ class Unet : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& noised, const torch::Tensor& timestep,
                         const torch::Tensor& condition);
 
-  /// [time | condition], [B, embedding width]; what every residual block receives.
-  torch::Tensor embed(const torch::Tensor& timestep, const torch::Tensor& condition, torch::ScalarType type);
+  /// What every residual block receives, before its SiLU.
+  struct Embedding {
+    torch::Tensor main;       // [B, E]: [time | condition], or time alone when unconditioned or with `film`
+    torch::Tensor condition;  // [B, 4 base_width] with `film`, else undefined
+  };
+  Embedding embed(const torch::Tensor& timestep, const torch::Tensor& condition, torch::ScalarType type);
 
   /// Name and output of every block of the last forward pass ("in.0", "mid.1", "out.11", "head"), kept only
   /// when asked for.
@@ -53,7 +58,7 @@ class Unet : public torch::nn::Module {
 
  private:
   struct Stage;
-  torch::Tensor run(Stage& stage, torch::Tensor x, const torch::Tensor& embedding);
+  torch::Tensor run(Stage& stage, torch::Tensor x, const Embedding& embedding);
 
   UnetOptions options_;
   std::int64_t condition_dim_;

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "launch/log.hpp"
@@ -13,42 +14,37 @@
 
 namespace gyrus {
 
-void RunDisplay::start(DiffusionModel& model, const Dataset& dataset, const Topology& topology,
-                       torch::Device device, std::int64_t attempt, double seconds_left) const {
+void RunDisplay::start(const std::vector<std::pair<std::string, std::string>>& task_rows,
+                       const Dataset& dataset, const Topology& topology, torch::Device device,
+                       std::int64_t attempt, double seconds_left) const {
   const auto part = plan_.part(0);
   std::string sets;
   for (const auto& set : dataset.sets())
     sets += fmt::format("{}{} {}", sets.empty() ? "" : ", ", set, dataset.volumes(set).size());
-  std::string parameters = format_count(num_parameters(model));
-  if (model.is_conditioned())
-    parameters += fmt::format(" (unet {}, encoder {})", format_count(num_parameters(model.unet())),
-                              format_count(num_parameters(model.encoder())));
-  log::info("{}",
-            format_table({
-                {"run", fmt::format("{} (attempt {})", options_.run.dir, attempt)},
-                {"model", fmt::format("{}, conditioning {}, {} parameters", options_.model.name,
-                                      options_.model.conditioning, parameters)},
-                {"data", fmt::format("{}: {} x {} slices; volumes: {}", options_.data.name, dataset.height(),
-                                     dataset.width(), sets)},
-                {"noise", fmt::format("{}, one field per {}, test level {}", options_.noise.kind,
-                                      options_.noise.sharing, fmt::join(options_.noise.level, ", "))},
-                {"plan", fmt::format("{} samples = {} steps of {}, about {} and the validations{}",
-                                     format_count(plan_.samples_after(plan_.num_steps())),
-                                     format_count(plan_.num_steps()), plan_.global_batch(),
-                                     format_duration(seconds_left),
-                                     plan_.dropped_samples() > 0
-                                         ? fmt::format(" ({} do not fill a step)", plan_.dropped_samples())
-                                         : "")},
-                {"ranks", fmt::format("{} on {} node(s), {} per rank, {} thread(s) each, {}",
-                                      topology.world_size, topology.num_nodes, part.second - part.first,
-                                      torch::get_num_threads(), device.str())},
-                {"optimizer",
-                 fmt::format("{}, lr {} {}{}", options_.trainer.optimizer.name, options_.trainer.optimizer.lr,
-                             options_.trainer.optimizer.schedule,
-                             options_.trainer.ema_decay > 0.0
-                                 ? fmt::format(", weights averaged with {}", options_.trainer.ema_decay)
-                                 : "")},
-            }));
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"run", fmt::format("{} (attempt {})", options_.run.dir, attempt)},
+      {"data", fmt::format("{}: {} x {} slices; volumes: {}", options_.data.name, dataset.height(),
+                           dataset.width(), sets)}};
+  rows.insert(rows.end(), task_rows.begin(), task_rows.end());
+  const std::vector<std::pair<std::string, std::string>> plan_rows = {
+      {"plan",
+       fmt::format("{} samples = {} steps of {}, about {} and the validations{}",
+                   format_count(plan_.samples_after(plan_.num_steps())), format_count(plan_.num_steps()),
+                   plan_.global_batch(), format_duration(seconds_left),
+                   plan_.dropped_samples() > 0
+                       ? fmt::format(" ({} do not fill a step)", plan_.dropped_samples())
+                       : "")},
+      {"ranks",
+       fmt::format("{} on {} node(s), {} per rank, {} thread(s) each, {}", topology.world_size,
+                   topology.num_nodes, part.second - part.first, torch::get_num_threads(), device.str())},
+      {"optimizer", fmt::format("{}, lr {} {}{}", options_.trainer.optimizer.name,
+                                options_.trainer.optimizer.lr, options_.trainer.optimizer.schedule,
+                                options_.trainer.ema_decay > 0.0
+                                    ? fmt::format(", weights averaged with {}", options_.trainer.ema_decay)
+                                    : "")},
+  };
+  rows.insert(rows.end(), plan_rows.begin(), plan_rows.end());
+  log::info("{}", format_table(rows));
 }
 
 void RunDisplay::progress(const Progress& now) const {
@@ -75,15 +71,19 @@ void RunDisplay::end(const std::optional<std::filesystem::path>& best_checkpoint
     samples.push_back(static_cast<double>(validation.samples));
     dice.push_back(validation.dice);
   }
-  if (!dice.empty())
+  const bool has_curve = std::ranges::any_of(dice, [](double value) { return std::isfinite(value); });
+  if (has_curve)
     log::info("\n{}",
               format_chart(fmt::format("Dice on {}", options_.validation.set), samples, dice, "samples"));
-  log::info("\n{}",
-            format_table({{"best checkpoint", best_checkpoint ? best_checkpoint->string() : "-"},
-                          {"metrics", (folder / "metrics.jsonl").string() + ", metrics.csv, tensorboard/"},
-                          {"pictures", (folder / "pictures").string()},
-                          {"logs", (folder / "log").string()},
-                          {"evaluate", fmt::format("gyrus eval checkpoint={}", options_.run.dir)}}));
+  log::info(
+      "\n{}",
+      format_table({{"best checkpoint", best_checkpoint ? best_checkpoint->string() : "-"},
+                    {"metrics", (folder / "metrics.jsonl").string() + ", metrics.csv, tensorboard/"},
+                    {"pictures", (folder / "pictures").string()},
+                    {"logs", (folder / "log").string()},
+                    {"go on", options_.model.kind == "spark"
+                                  ? fmt::format("gyrus train model.encoder.init={} ...", options_.run.dir)
+                                  : fmt::format("gyrus eval checkpoint={}", options_.run.dir)}}));
 }
 
 }  // namespace gyrus

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "data/dataset.hpp"
 #include "launch/topology.hpp"
-#include "trainer/models/diffusion_model.hpp"
 #include "trainer/options.hpp"
 #include "trainer/plan.hpp"
 
@@ -20,9 +22,10 @@ class RunDisplay {
  public:
   RunDisplay(const Options& options, const Plan& plan) : options_(options), plan_(plan) {}
 
+  /// @param task_rows     what the task says of itself, first the model
   /// @param seconds_left  of training, without validations
-  void start(DiffusionModel& model, const Dataset& dataset, const Topology& topology, torch::Device device,
-             std::int64_t attempt, double seconds_left) const;
+  void start(const std::vector<std::pair<std::string, std::string>>& task_rows, const Dataset& dataset,
+             const Topology& topology, torch::Device device, std::int64_t attempt, double seconds_left) const;
 
   struct Progress {
     std::int64_t step = 0;
