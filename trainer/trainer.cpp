@@ -167,12 +167,14 @@ void Trainer::train() {
                 options_.data.augment, options_.seed, loader_threads(options_.data),
                 options_.data.prefetch_batches);
   const auto part = plan_.part(communicator_.rank());
-  loader.start(static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),
-               [this, part](std::uint64_t step) {
-                 const auto first = step * static_cast<std::uint64_t>(plan_.global_batch());
-                 return std::pair{first + static_cast<std::uint64_t>(part.first),
-                                  first + static_cast<std::uint64_t>(part.second)};
-               });
+  loader.start(
+      static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),
+      [this, part](std::uint64_t step) {
+        const auto first = step * static_cast<std::uint64_t>(plan_.global_batch());
+        return std::pair{first + static_cast<std::uint64_t>(part.first),
+                         first + static_cast<std::uint64_t>(part.second)};
+      },
+      [this](Batch& batch) { training_step_->complete(batch); });
   last_saved_at_ = now_seconds();
   model_->train();
   // The second step shows the pace: the first one also warms caches up.

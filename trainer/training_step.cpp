@@ -52,7 +52,7 @@ TrainingStep::TrainingStep(const Options& options, const Plan& plan, DiffusionMo
       rank_(rank),
       device_(device),
       schedule_(num_timesteps),
-      noise_model_(make_noise_model(options.noise)) {
+      noise_(options.noise, options.seed, plan.global_batch()) {
   if (!model_.is_conditioned()) return;
   SampleGroups& groups = model_.encoder().sample_groups();
   groups.first = plan.part(rank).first;
@@ -61,34 +61,19 @@ TrainingStep::TrainingStep(const Options& options, const Plan& plan, DiffusionMo
   groups.sum_over_ranks = std::move(sum_over_ranks);
 }
 
-void TrainingStep::draw_noise(const Batch& batch, torch::Tensor& noise) const {
-  // A shared field belongs to the step: its key is the index of the step's first sample.
-  if (options_.noise.sharing == "batch") {
-    const auto batch_size = static_cast<std::uint64_t>(plan_.global_batch());
-    const std::uint64_t key = batch.samples.front().global_index / batch_size * batch_size;
-    noise_model_->draw(Random(options_.seed, Stream::noise, 0, key), batch.height, batch.width,
-                       noise.data_ptr<float>());
-    noise.slice(0, 1).copy_(noise.slice(0, 0, 1).expand_as(noise.slice(0, 1)));
-    return;
-  }
-  for (std::size_t i = 0; i < batch.samples.size(); ++i)
-    noise_model_->draw(
-        Random(options_.seed, Stream::noise, batch.samples[i].epoch, batch.samples[i].global_index),
-        batch.height, batch.width, noise[static_cast<std::int64_t>(i)].data_ptr<float>());
-}
-
 TrainingStep::Inputs TrainingStep::make_inputs(const Batch& batch, StepOutcome& outcome) const {
   const auto count = static_cast<std::int64_t>(batch.samples.size());
   const std::vector<std::int64_t> shape = {count, 1, batch.height, batch.width};
   const std::size_t pixels = static_cast<std::size_t>(batch.height * batch.width);
-  torch::Tensor noise = torch::empty(shape), timestep = torch::empty({count}, torch::kInt64);
-  draw_noise(batch, noise);
+  require(batch.noise.size() == batch.images.size(), "a batch was completed with its noise");
+  torch::Tensor timestep = torch::empty({count}, torch::kInt64);
   for (std::int64_t i = 0; i < count; ++i) {
     const Sample& sample = batch.samples[static_cast<std::size_t>(i)];
     Random random(options_.seed, Stream::timestep, sample.epoch, sample.global_index);
     const std::uint64_t t = random.below(num_timesteps);
     timestep[i] = static_cast<std::int64_t>(t);
-    const std::uint64_t noise_digest = digest64(std::as_bytes(std::span(noise[i].data_ptr<float>(), pixels)));
+    const std::uint64_t noise_digest =
+        digest64(std::as_bytes(std::span(batch.noise).subspan(static_cast<std::size_t>(i) * pixels, pixels)));
     const std::array<std::uint64_t, 4> identity = {sample.global_index, sample.id, t, noise_digest};
     // A sum is equal however ranks divide the samples.
     outcome.inputs += digest64(std::as_bytes(std::span(identity)));
@@ -100,7 +85,8 @@ TrainingStep::Inputs TrainingStep::make_inputs(const Batch& batch, StepOutcome& 
     inputs.mask = torch::from_blob(const_cast<std::uint8_t*>(batch.masks.data()), shape, torch::kUInt8)
                       .to(device_, torch::kFloat32);
   inputs.timestep = timestep.to(device_);
-  inputs.noise = noise.to(device_);
+  inputs.noise = torch::from_blob(const_cast<float*>(batch.noise.data()), shape, torch::kFloat32)
+                     .to(device_, false, /*copy=*/true);
   return inputs;
 }
 

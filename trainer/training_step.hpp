@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "data/loader.hpp"
-#include "trainer/diffusion/noise.hpp"
 #include "trainer/diffusion/schedule.hpp"
+#include "trainer/diffusion/step_noise.hpp"
 #include "trainer/distributed/gradient_sync.hpp"
 #include "trainer/models/diffusion_model.hpp"
 #include "trainer/options.hpp"
@@ -34,7 +34,10 @@ class TrainingStep {
   TrainingStep(const Options& options, const Plan& plan, DiffusionModel& model, GradientSync& sync, int rank,
                std::function<void(torch::Tensor&)> sum_over_ranks, torch::Device device);
 
-  /// Collective. @param batch  this rank's part of the step's global batch
+  /// Adds to a batch what the step needs beside the slices: its noise. For the loader's threads.
+  void complete(Batch& batch) const { noise_.draw(batch); }
+
+  /// Collective. @param batch  this rank's part of the step's global batch, completed
   StepOutcome run(const Batch& batch);
 
   /// Moves the encoder's running statistics by those of the last step; not called for a step whose update is
@@ -45,7 +48,6 @@ class TrainingStep {
   struct Inputs {
     torch::Tensor slices, mask, timestep, noise;
   };
-  void draw_noise(const Batch& batch, torch::Tensor& noise) const;
   Inputs make_inputs(const Batch& batch, StepOutcome& outcome) const;
   torch::Tensor drop_path_keep(const Batch& batch) const;
 
@@ -56,7 +58,7 @@ class TrainingStep {
   int rank_;
   torch::Device device_;
   Schedule schedule_;
-  std::unique_ptr<NoiseModel> noise_model_;
+  StepNoise noise_;
 };
 
 }  // namespace gyrus

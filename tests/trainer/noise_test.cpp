@@ -9,6 +9,7 @@
 
 #include "tests/support/simplex_reference.hpp"
 #include "trainer/diffusion/simplex.hpp"
+#include "trainer/diffusion/step_noise.hpp"
 
 namespace gyrus {
 namespace {
@@ -55,6 +56,13 @@ TEST(SimplexNoise, AgreesWithTheDefinitionForAnySizeSeedAndOrigin) {
         EXPECT_LT(largest_difference(field_of<float>(options, seed, rows, columns), wanted), 5e-6)
             << rows << "x" << columns << " seed " << seed << " origin " << origin;
       }
+}
+
+TEST(SimplexNoise, FineOctavesAreDoneByPixel) {
+  const SimplexField options{.octaves = 16, .persistence = 0.9, .feature_size = 3.0, .origin_x = 5.5};
+  const auto wanted = pointwise_field(options, SimplexNoise(3), 40, 25);
+  EXPECT_LT(largest_difference(field_of<double>(options, 3, 40, 25), wanted), 1e-11);
+  EXPECT_LT(largest_difference(field_of<float>(options, 3, 40, 25), wanted), 1e-5);
 }
 
 TEST(SimplexNoise, IsBitIdenticalForEverySetOfInstructions) {
@@ -138,6 +146,36 @@ TEST(Noise, RoundedFieldsAreFloat16OfTheDoubleField) {
   const auto exact = field_of<double>({}, static_cast<std::int64_t>(random.next64()), 32, 32);
   for (std::size_t i = 0; i < field.size(); ++i)
     ASSERT_EQ(field[i], static_cast<float>(c10::Half(static_cast<float>(exact[i]))));
+}
+
+Batch batch_of(std::uint64_t first, std::size_t count) {
+  Batch batch;
+  batch.height = 7;
+  batch.width = 5;
+  for (std::uint64_t i = first; i < first + count; ++i) {
+    Sample sample;
+    sample.global_index = i;
+    batch.samples.push_back(sample);
+  }
+  return batch;
+}
+
+TEST(StepNoise, DoesNotDependOnHowRanksDivideAStep) {
+  for (const std::string sharing : {"sample", "batch"}) {
+    const StepNoise noise({.sharing = sharing}, 1, 4);
+    Batch whole = batch_of(8, 4), first = batch_of(8, 1), rest = batch_of(9, 3), next = batch_of(12, 1), none;
+    for (Batch* batch : {&whole, &first, &rest, &next, &none}) noise.draw(*batch);
+    std::vector<float> parts = first.noise;
+    parts.insert(parts.end(), rest.noise.begin(), rest.noise.end());
+    EXPECT_EQ(parts, whole.noise) << sharing;
+    const auto field = [&](std::size_t i) {
+      return std::vector<float>(whole.noise.begin() + static_cast<std::ptrdiff_t>(35 * i),
+                                whole.noise.begin() + static_cast<std::ptrdiff_t>(35 * i + 35));
+    };
+    EXPECT_EQ(field(0) == field(3), sharing == "batch");
+    EXPECT_NE(field(0), next.noise);
+    EXPECT_TRUE(none.noise.empty());
+  }
 }
 
 }  // namespace

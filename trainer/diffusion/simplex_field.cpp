@@ -173,6 +173,17 @@ bool has_avx2() {
 }
 #endif
 
+/// The definition, pixel by pixel: where pixels are farther apart than vertices, most vertices reach none.
+template <class T>
+void add_octave_by_pixel(const SimplexNoise& noise, const Octave& octave, T* field) {
+  for (std::int64_t i = 0; i < octave.rows; ++i)
+    for (std::int64_t j = 0; j < octave.columns; ++j)
+      field[i * octave.row_stride + j] +=
+          static_cast<T>(octave.amplitude * normalisation *
+                         noise.at(octave.x + static_cast<double>(j) * octave.step,
+                                  octave.y + static_cast<double>(i) * octave.step));
+}
+
 template <class T>
 void fill_field(const SimplexField& options, const SimplexNoise& noise, std::int64_t rows,
                 std::int64_t columns, T* out, Instructions instructions) {
@@ -185,7 +196,9 @@ void fill_field(const SimplexField& options, const SimplexNoise& noise, std::int
     const Octave octave{rows, columns, row_stride, options.origin_x, options.origin_y, step, amplitude};
     for (std::int64_t lane = 0; lane < num_lanes; ++lane)
       scratch.lane_offsets[lane] = static_cast<T>(static_cast<double>(lane) * step);
-    if (instructions == Instructions::avx2)
+    if (step > 1.0)
+      add_octave_by_pixel(noise, octave, field.data());
+    else if (instructions == Instructions::avx2)
       add_octave_avx2(noise, octave, scratch, field.data());
     else
       add_octave_baseline(noise, octave, scratch, field.data());
