@@ -119,8 +119,11 @@ void Trainer::resume() {
     const TrainState state = read_checkpoint(chosen);
     check_same_run(state, chosen, fixed_options(), *dataset_);
     load_tensors(*model_, state.weights, chosen);
-    if (average_) load_tensors(*average_, state.average, chosen);
-    load_optimizer(*optimizer_, *model_, state.optimizer, chosen);
+    // An imported checkpoint has no average, and moments only when its file had all of them.
+    const bool is_imported = !state.imported_from.empty();
+    if (average_) load_tensors(*average_, is_imported ? state.weights : state.average, chosen);
+    if (!is_imported || !state.optimizer.empty())
+      load_optimizer(*optimizer_, *model_, state.optimizer, chosen);
     optimizer_->set_num_steps(state.optimizer_steps);
     step_ = state.step;
     saved_step_ = store_.has(step_) ? step_ : -1;  // it may be the checkpoint of another run
