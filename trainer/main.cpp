@@ -29,7 +29,6 @@ int version_verb(const Words&) {
 }
 
 int completion(const Words& words);
-
 const Words checkpoint_commands = {"ls", "verify", "diff", "export", "import"};
 
 const std::array verbs = {
