@@ -15,6 +15,7 @@ namespace gyrus {
 namespace {
 
 using RangeOfStep = std::function<std::pair<std::uint64_t, std::uint64_t>(std::uint64_t)>;
+using Complete = std::function<void(Batch&)>;
 
 /// A finished step: its batch, or why there is none.
 struct Outcome {
@@ -29,6 +30,7 @@ struct Plan {
   std::uint64_t next_to_deliver = 0;
   std::uint64_t end = 0;
   RangeOfStep range_of_step;
+  Complete complete;
   std::map<std::uint64_t, Outcome> finished;
 };
 
@@ -108,6 +110,7 @@ void Loader::State::work() {
     Outcome outcome;
     try {
       outcome.batch = make_batch(mine->range_of_step(step));
+      if (mine->complete) mine->complete(outcome.batch);
     } catch (...) {
       outcome.error = std::current_exception();
     }
@@ -135,11 +138,13 @@ Loader::~Loader() {
   state_->workers.clear();  // joins
 }
 
-void Loader::start(std::uint64_t first_step, std::uint64_t num_steps, RangeOfStep range_of_step) {
+void Loader::start(std::uint64_t first_step, std::uint64_t num_steps, RangeOfStep range_of_step,
+                   Complete complete) {
   auto plan = std::make_shared<Plan>();
   plan->next_to_make = plan->next_to_deliver = first_step;
   plan->end = first_step + num_steps;
   plan->range_of_step = std::move(range_of_step);
+  plan->complete = std::move(complete);
   {
     const std::lock_guard lock(state_->mutex);
     state_->plan = std::move(plan);

@@ -18,6 +18,7 @@ struct Batch {
   std::vector<Sample> samples;
   std::vector<float> images;        // [B, H, W]
   std::vector<std::uint8_t> masks;  // [B, H, W]
+  std::vector<float> noise;         // [B, H, W]; empty unless what `Loader::start` was given draws it
   std::int64_t height = 0, width = 0;
 };
 
@@ -33,10 +34,11 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   /// Begins to read steps first_step .. first_step + num_steps - 1. `range_of_step` gives this rank's global
-  /// sample indices [first, last) of a step (may be empty); it is called from worker threads. What was
-  /// started before is dropped.
+  /// sample indices [first, last) of a step (may be empty); `complete` adds to each batch what else its step
+  /// needs. Both are called from worker threads. What was started before is dropped.
   void start(std::uint64_t first_step, std::uint64_t num_steps,
-             std::function<std::pair<std::uint64_t, std::uint64_t>(std::uint64_t step)> range_of_step);
+             std::function<std::pair<std::uint64_t, std::uint64_t>(std::uint64_t step)> range_of_step,
+             std::function<void(Batch&)> complete = {});
 
   /// The next step's batch; blocks until it is complete. @throws what a worker met while making it
   /// (DataError)

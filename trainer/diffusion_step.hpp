@@ -17,6 +17,7 @@ class DiffusionStep : public TrainingStep {
   DiffusionStep(const Options& options, DiffusionModel& model, StepContext context, std::int64_t rows,
                 std::int64_t columns);
 
+  void complete(Batch& batch) const override { objective_.complete(batch); }
   StepOutcome run(const Batch& batch) override;
   void update_statistics() override;
 

@@ -85,11 +85,14 @@ double DiffusionTask::random_loss(DiffusionModel& model, const std::string& set,
   // An epoch of the set belongs to this step; ranks take its samples in turn.
   const auto first = static_cast<std::uint64_t>(step * count);
   const auto own = (count - communicator.rank() + communicator.size() - 1) / communicator.size();
-  loader.start(0, static_cast<std::uint64_t>(own), [&](std::uint64_t i) {
-    const std::uint64_t index = first + static_cast<std::uint64_t>(communicator.rank()) +
-                                i * static_cast<std::uint64_t>(communicator.size());
-    return std::pair{index, index + 1};
-  });
+  loader.start(
+      0, static_cast<std::uint64_t>(own),
+      [&](std::uint64_t i) {
+        const std::uint64_t index = first + static_cast<std::uint64_t>(communicator.rank()) +
+                                    i * static_cast<std::uint64_t>(communicator.size());
+        return std::pair{index, index + 1};
+      },
+      [&](Batch& batch) { objective.complete(batch); });
   std::vector<double> losses(static_cast<std::size_t>(count), 0.0);
   for (std::int64_t i = 0; i < own; ++i) {
     const DiffusionInputs inputs = objective.make_inputs(loader.next());

@@ -29,6 +29,7 @@ int version_verb(const Words&) {
 }
 
 int completion(const Words& words);
+const Words checkpoint_commands = {"ls", "verify", "diff", "export", "import"};
 
 const std::array verbs = {
     Verb{"train", "train a model; resumes by itself", train_verb, /*takes_overrides=*/true},
@@ -40,7 +41,8 @@ const std::array verbs = {
          false,
          {"ls", "verify", "stat"}},
     Verb{"eval", "evaluate a checkpoint on labelled sets", eval_verb, true},
-    Verb{"checkpoint", "ls | verify: look at checkpoints", checkpoint_verb, false, {"ls", "verify"}},
+    Verb{"checkpoint", "look at checkpoints; import and export published ones", checkpoint_verb, false,
+         checkpoint_commands},
     Verb{"config",
          "show | explain | diff | digest | options",
          [](const Words& words) { return config_verb(words, visit_all_options); },

@@ -21,6 +21,7 @@ class SparkStep : public TrainingStep {
   /// Collective.
   SparkStep(const Options& options, SparkModel& model, StepContext context);
 
+  void complete(Batch&) const override {}
   StepOutcome run(const Batch& batch) override;
   void update_statistics() override;
 

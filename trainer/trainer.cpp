@@ -112,8 +112,11 @@ void Trainer::resume() {
     const TrainState state = read_checkpoint(chosen);
     check_same_run(state, chosen, fixed_options(), *dataset_);
     load_tensors(*model_, state.weights, chosen);
-    if (average_) load_tensors(*average_, state.average, chosen);
-    load_optimizer(*optimizer_, *model_, state.optimizer, chosen);
+    // An imported checkpoint has no average, and moments only when its file had all of them.
+    const bool is_imported = !state.imported_from.empty();
+    if (average_) load_tensors(*average_, is_imported ? state.weights : state.average, chosen);
+    if (!is_imported || !state.optimizer.empty())
+      load_optimizer(*optimizer_, *model_, state.optimizer, chosen);
     optimizer_->set_num_steps(state.optimizer_steps);
     step_ = state.step;
     saved_step_ = store_.has(step_) ? step_ : -1;  // it may be the checkpoint of another run
@@ -160,12 +163,14 @@ void Trainer::train() {
                 options_.data.augment, options_.seed, loader_threads(options_.data),
                 options_.data.prefetch_batches);
   const auto part = plan_.part(communicator_.rank());
-  loader.start(static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),
-               [this, part](std::uint64_t step) {
-                 const auto first = step * static_cast<std::uint64_t>(plan_.global_batch());
-                 return std::pair{first + static_cast<std::uint64_t>(part.first),
-                                  first + static_cast<std::uint64_t>(part.second)};
-               });
+  loader.start(
+      static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),
+      [this, part](std::uint64_t step) {
+        const auto first = step * static_cast<std::uint64_t>(plan_.global_batch());
+        return std::pair{first + static_cast<std::uint64_t>(part.first),
+                         first + static_cast<std::uint64_t>(part.second)};
+      },
+      [this](Batch& batch) { training_step_->complete(batch); });
   last_saved_at_ = now_seconds();
   model_->train();
   // The second step shows the pace: the first one also warms caches up.

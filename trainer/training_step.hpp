@@ -27,7 +27,11 @@ class TrainingStep {
  public:
   virtual ~TrainingStep() = default;
 
-  /// Collective. @param batch  this rank's part of the step's global batch
+  /// Adds to a batch what the step needs beside the slices. Called in the loader's threads, ahead of the
+  /// step.
+  virtual void complete(Batch& batch) const = 0;
+
+  /// Collective. @param batch  this rank's part of the step's global batch, completed
   virtual StepOutcome run(const Batch& batch) = 0;
 
   /// Moves running statistics of batch norms by those of the last step; not called for a step whose update is

@@ -54,6 +54,20 @@ TEST_F(LoaderTest, DeliversTheOrdersSlicesStepByStep) {
   }
 }
 
+TEST_F(LoaderTest, ABatchIsCompletedInAWorkerBeforeItIsDelivered) {
+  const auto under_test = loader(2, 3);
+  std::atomic<bool> is_in_this_thread = false;
+  under_test->start(2, 5, four_per_step, [&, here = std::this_thread::get_id()](Batch& batch) {
+    if (std::this_thread::get_id() == here) is_in_this_thread = true;
+    if (batch.samples.front().global_index == 4 * 6) throw DataError("no noise for step 6");
+    batch.noise = {static_cast<float>(batch.samples.front().global_index)};
+  });
+  for (std::uint64_t step = 2; step < 6; ++step)
+    EXPECT_EQ(under_test->next().noise, std::vector<float>{static_cast<float>(4 * step)});
+  EXPECT_THAT(error_of<DataError>([&] { under_test->next(); }), HasSubstr("no noise for step 6"));
+  EXPECT_FALSE(is_in_this_thread);
+}
+
 TEST_F(LoaderTest, ThreadsAndPrefetchDoNotChangeAnAugmentedBatch) {
   std::vector<float> expected;
   for (const auto& [threads, prefetch] : {std::pair{1, 1}, {1, 4}, {4, 2}, {8, 16}}) {

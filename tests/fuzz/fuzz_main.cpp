@@ -11,6 +11,7 @@
 #include <fstream>
 #include <limits>
 #include <random>
+#include <string_view>
 
 #include "launch/error.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -27,6 +28,8 @@ fs::path scratch_file(const std::string& suffix) {
 void write(const fs::path& file, const std::string& content) {
   std::ofstream(file, std::ios::binary) << content;
 }
+
+constexpr std::string_view special_characters("\0\xff\n'\"[]{}(),:=$~+.\\ 09-", 23);
 
 class Mutator {
  public:
@@ -59,7 +62,7 @@ class Mutator {
         input.insert(at, input.substr(below(input.size() + 1), length));
         break;
       case 4:
-        input.insert(at, 1, "\0\xff\n'\"[]{}(),:=$~+.\\ 09-"[below(26)]);
+        input.insert(at, 1, special_characters[below(special_characters.size())]);
         break;
       default: {
         const std::string& other = pick(seeds_);

@@ -132,8 +132,9 @@ TEST(Corruption, BoxesThatDoNotTileAreRefused) {
 TEST(Corruption, OutsideItsBoxASampleStaysCleanAndDoesNotCount) {
   Options options;
   options.corruption = boxes_of("grid", {4, 4});
-  const Batch batch = batch_of(6, 8, 8);
+  Batch batch = batch_of(6, 8, 8);
   const DiffusionObjective objective(options, 1, 6, 8, 8, torch::kCPU);
+  objective.complete(batch);
   const DiffusionInputs inputs = objective.make_inputs(batch);
   const torch::Tensor changed = inputs.noised != inputs.clean;
   EXPECT_TRUE((changed <= (inputs.mask > 0)).all().item<bool>());
@@ -210,8 +211,9 @@ TEST(Objective, SquaredErrorsAndWeightsReachTheLoss) {
   Options options;
   options.objective.error = "l2";
   options.objective.weight = "p2";
-  const Batch batch = batch_of(2, 8, 8);
+  Batch batch = batch_of(2, 8, 8);
   const DiffusionObjective objective(options, 1, 2, 8, 8, torch::kCPU);
+  objective.complete(batch);
   const DiffusionInputs inputs = objective.make_inputs(batch);
   const torch::Tensor weights = loss_weights(options.objective, Schedule(num_timesteps));
   const torch::Tensor expected = 9.0 * weights.index_select(0, inputs.timestep);

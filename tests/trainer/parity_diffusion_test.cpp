@@ -58,6 +58,21 @@ TEST(SimplexParity, PermutationsAndFields) {
   }
 }
 
+TEST(SimplexParity, SinglePrecisionStaysClose) {
+  SKIP_WITHOUT("simplex");
+  const Case c("simplex");
+  constexpr double tolerance = 5e-6;  // of docs/numerics.md; the case's own tolerances are for double
+  double largest = 0.0;
+  for (const std::int64_t seed : c.integers("/seeds")) {
+    torch::Tensor field = torch::empty({96, 96});
+    SimplexField{}.fill(SimplexNoise(seed), 96, 96, field.data_ptr<float>());
+    const torch::Tensor wanted = c.tensor("/seed_" + std::to_string(seed) + "/field_96x96");
+    largest = std::max(largest, (field.to(torch::kFloat64) - wanted).abs().max().item<double>());
+  }
+  std::printf("simplex fields in float32: largest difference %.1e\n", largest);
+  EXPECT_LT(largest, tolerance);
+}
+
 TEST(SimplexParity, RectanglesSinglePointsAndOneOctave) {
   SKIP_WITHOUT("simplex");
   const Case c("simplex");

@@ -4,11 +4,8 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
-#include <algorithm>
-
 #include "launch/error.hpp"
 #include "launch/log.hpp"
-#include "trainer/checkpoint/format.hpp"
 #include "trainer/checkpoint/store.hpp"
 #include "trainer/state_tensors.hpp"
 
@@ -29,24 +26,9 @@ NamedTensors encoder_tensors(const NamedTensors& all) {
 
 }  // namespace
 
-std::filesystem::path find_checkpoint(const std::filesystem::path& path) {
-  if (std::filesystem::exists(path / checkpoint_format::manifest_file)) return path;
-  if (!std::filesystem::is_directory(path / "checkpoints"))
-    throw DataError(
-        fmt::format("{} is neither a checkpoint nor a run folder (it has no {} and no checkpoints/)",
-                    path.string(), checkpoint_format::manifest_file));
-  const CheckpointStore store(path / "checkpoints");
-  if (const auto best = store.best()) return *best;
-  log::warning("{} names no best checkpoint; its newest one is taken", path.string());
-  const auto all = store.list(false);
-  const auto newest = std::find_if(all.rbegin(), all.rend(), [](const auto& info) { return info.valid; });
-  if (newest == all.rend()) throw DataError(fmt::format("{} holds no valid checkpoint", path.string()));
-  return newest->folder;
-}
-
 void initialise_encoder(DiffusionModel& model, const std::filesystem::path& checkpoint) {
   const torch::NoGradGuard no_gradient;
-  const auto folder = find_checkpoint(checkpoint);
+  const auto folder = best_or_newest(checkpoint);
   const TrainState state = read_checkpoint(folder);
   const NamedTensors source = encoder_tensors(state.average.empty() ? state.weights : state.average);
   const NamedTensors targets = named_state(model.encoder());

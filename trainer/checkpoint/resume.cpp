@@ -72,6 +72,7 @@ std::string list_changes(const std::map<std::string, std::string>& then,
 
 void check_same_run(const TrainState& state, const std::string& where,
                     const std::map<std::string, std::string>& fixed_options, const Dataset& dataset) {
+  if (!state.imported_from.empty()) return;
   const std::string changes = list_changes(state.fixed_options, fixed_options);
   if (!changes.empty())
     throw ConfigError(

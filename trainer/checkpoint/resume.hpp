@@ -21,7 +21,8 @@ std::filesystem::path choose_checkpoint(const CheckpointStore& store, const std:
 std::string list_changes(const std::map<std::string, std::string>& then,
                          const std::map<std::string, std::string>& now);
 
-/// Whether a run with these options and data may go on from `state`, read from `where`.
+/// Whether a run with these options and data may go on from `state`, read from `where`. An imported
+/// checkpoint knows neither and fits every run of its model.
 /// @throws ConfigError listing each option that changed, or naming the data
 void check_same_run(const TrainState& state, const std::string& where,
                     const std::map<std::string, std::string>& fixed_options, const Dataset& dataset);

@@ -107,14 +107,15 @@ fs::path CheckpointStore::save(const TrainState& state, bool is_best, std::int64
     write(format::weights_file, state.weights);
     write(format::average_file, state.average);
     write(format::optimizer_file, state.optimizer);
-    const json manifest = {{"step", state.step},
-                           {"samples", state.samples},
-                           {"optimizer_steps", state.optimizer_steps},
-                           {"weights_digest", to_hex(weights_digest(state.weights))},
-                           {"dataset_digest", to_hex(state.dataset_digest)},
-                           {"fixed_options", state.fixed_options},
-                           {"metrics", state.metrics},
-                           {"files", files}};
+    json manifest = {{"step", state.step},
+                     {"samples", state.samples},
+                     {"optimizer_steps", state.optimizer_steps},
+                     {"weights_digest", to_hex(weights_digest(state.weights))},
+                     {"dataset_digest", to_hex(state.dataset_digest)},
+                     {"fixed_options", state.fixed_options},
+                     {"metrics", state.metrics},
+                     {"files", files}};
+    if (!state.imported_from.empty()) manifest["imported_from"] = state.imported_from;
     write_manifest(temporary, manifest);
     if (fs::exists(target))
       fs::remove_all(target);  // a damaged one of the same step that the run went back behind
@@ -226,6 +227,21 @@ CheckpointInfo inspect_checkpoint(const fs::path& folder, bool deep) {
   return info;
 }
 
+fs::path best_or_newest(const fs::path& path) {
+  if (fs::exists(path / format::manifest_file)) return path;
+  if (!fs::is_directory(path / "checkpoints"))
+    throw DataError(
+        fmt::format("{} is neither a checkpoint nor a run folder (it has no {} and no checkpoints/)",
+                    path.string(), format::manifest_file));
+  const CheckpointStore store(path / "checkpoints");
+  if (const auto best = store.best()) return *best;
+  log::warning("{} names no best checkpoint; the newest one is taken", path.string());
+  const auto all = store.list(false);
+  const auto newest = std::find_if(all.rbegin(), all.rend(), [](const auto& info) { return info.valid; });
+  if (newest == all.rend()) throw DataError(fmt::format("{} holds no valid checkpoint", path.string()));
+  return newest->folder;
+}
+
 TrainState read_checkpoint(const fs::path& folder) {
   const json manifest = read_manifest(folder);
   TrainState state;
@@ -235,6 +251,7 @@ TrainState read_checkpoint(const fs::path& folder) {
     state.optimizer_steps = manifest.at("optimizer_steps");
     state.fixed_options = manifest.at("fixed_options").get<std::map<std::string, std::string>>();
     state.metrics = manifest.at("metrics").get<std::map<std::string, double>>();
+    state.imported_from = manifest.value("imported_from", "");
     state.dataset_digest = std::stoull(manifest.at("dataset_digest").get<std::string>(), nullptr, 16);
     check_sizes(folder, manifest);
     state.weights = read_listed(folder, manifest, format::weights_file);

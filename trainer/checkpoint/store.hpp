@@ -22,6 +22,8 @@ struct TrainState {
   std::map<std::string, std::string> fixed_options;  // that a resumed run must share
   std::uint64_t dataset_digest = 0;
   std::map<std::string, double> metrics;  // of the last validation
+  std::string
+      imported_from;  // file of a published checkpoint; then there are no fixed options and no data to share
 };
 
 struct CheckpointInfo {
@@ -66,6 +68,10 @@ class CheckpointStore {
   void prune(std::int64_t keep_last, const std::filesystem::path& just_written) const;
   std::filesystem::path folder_;
 };
+
+/// The checkpoint itself, or a run's best one, or its newest valid one (with a warning).
+/// @throws DataError when `path` is neither a checkpoint nor a run folder, or holds no valid one
+std::filesystem::path best_or_newest(const std::filesystem::path& path);
 
 /// @throws DataError when anything is missing or damaged, naming it
 TrainState read_checkpoint(const std::filesystem::path& folder);

@@ -16,7 +16,6 @@
 #include "launch/files.hpp"
 #include "launch/log.hpp"
 #include "launch/peer_watch.hpp"
-#include "trainer/checkpoint/encoder_init.hpp"
 #include "trainer/checkpoint/store.hpp"
 #include "trainer/cli/program_options.hpp"
 #include "trainer/device.hpp"
@@ -183,7 +182,7 @@ fs::path take_checkpoint(std::vector<std::string>& overrides) {
 fs::path agree_on_checkpoint(const mpi::Communicator& world, const fs::path& wanted) {
   std::string chosen;
   on_rank_zero(world, [&] {
-    chosen = find_checkpoint(wanted).string();
+    chosen = best_or_newest(wanted).string();
     const auto info = inspect_checkpoint(chosen, /*deep=*/false);
     if (!info.valid) throw DataError(info.problem);
   });

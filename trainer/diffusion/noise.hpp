@@ -21,12 +21,16 @@ struct NoiseOptions {
   double persistence = 0.8;
   double feature_size = 64.0;
   bool random_origin = true;   // Q11
+  bool standardise = false;    // Q11
+  double mean_offset = 0.0;    // standard deviation of a constant added to each field
   bool round_to_half = false;  // Q12
 
   void fields(Fields& f);
 };
 
-/// Draws noise fields. Determinism: a field depends on the random numbers it is given alone.
+/// Draws noise fields. Determinism: a field depends on the random numbers it is given alone, and is
+/// bit-identical whatever vector instructions the machine has. Thread safety: `draw` may be called from any
+/// thread.
 class NoiseModel {
  public:
   virtual ~NoiseModel() = default;

@@ -1,16 +1,12 @@
 #include "trainer/diffusion/simplex.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <numeric>
 
 namespace gyrus {
 namespace {
 
-constexpr double stretch = -0.211324865405187;
-constexpr double squish = 0.366025403784439;
-constexpr double normalisation = 47.0;
-constexpr std::array<double, 16> gradients = {5, 2, 2, 5, -5, 2, -2, 5, 5, -2, 2, -5, -5, -2, -2, -5};
+using namespace simplex_lattice;
 
 std::uint64_t advance(std::uint64_t state) {
   return state * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -43,9 +39,9 @@ double SimplexNoise::at(double x, double y) const {
 
   double total = 0.0;
   const auto add = [&](std::int64_t p, std::int64_t r, double ex, double ey) {
-    const double attenuation = 2.0 - ex * ex - ey * ey;
+    const double attenuation = kernel_squared_radius - ex * ex - ey * ey;
     if (attenuation <= 0.0) return;
-    const auto index = permutation_[(permutation_[p & 255] + r) & 255] & 14;
+    const std::size_t index = gradient_of(p, r);
     const double squared = attenuation * attenuation;
     total += squared * squared * (gradients[index] * ex + gradients[index + 1] * ey);
   };
@@ -72,17 +68,6 @@ double SimplexNoise::at(double x, double y) const {
       add(i0, j0 + 2, dx - 2.0 * squish, dy - 2.0 - 2.0 * squish);
   }
   return total / normalisation;
-}
-
-void SimplexField::fill(const SimplexNoise& noise, std::int64_t rows, std::int64_t columns,
-                        double* out) const {
-  std::fill_n(out, rows * columns, 0.0);
-  double amplitude = 1.0, scale = 1.0 / feature_size;
-  for (std::int64_t octave = 0; octave < octaves; ++octave, amplitude *= persistence, scale *= 2.0)
-    for (std::int64_t i = 0; i < rows; ++i)
-      for (std::int64_t j = 0; j < columns; ++j)
-        out[i * columns + j] += amplitude * noise.at(origin_x + static_cast<double>(j) * scale,
-                                                     origin_y + static_cast<double>(i) * scale);
 }
 
 }  // namespace gyrus

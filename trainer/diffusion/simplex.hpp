@@ -2,8 +2,22 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace gyrus {
+
+/// The lattice of 2D OpenSimplex noise. Vertex (p, r) lies at (p + (p+r) squish, r + (p+r) squish): a
+/// triangular lattice with edges of sqrt(2). Each vertex has a gradient and a kernel max(0, 2 - d^2)^4 that
+/// ends where the next vertices lie.
+namespace simplex_lattice {
+
+inline constexpr double stretch = -0.211324865405187;  // the inverse of squish
+inline constexpr double squish = 0.366025403784439;
+inline constexpr double kernel_squared_radius = 2.0;
+inline constexpr double normalisation = 47.0;
+inline constexpr std::array<double, 16> gradients = {5, 2, 2, 5, -5, 2, -2, 5, 5, -2, 2, -5, -5, -2, -2, -5};
+
+}  // namespace simplex_lattice
 
 /// 2D OpenSimplex noise (the original, not OpenSimplex2), from a seed.
 /// Reference: method section 5.4, which gives golden values.
@@ -11,13 +25,25 @@ class SimplexNoise {
  public:
   explicit SimplexNoise(std::int64_t seed);
 
-  /// One octave at a point, about [-0.87, 0.87].
+  /// One octave at a point, about [-0.87, 0.87]: the definition that `SimplexField` is tested against.
   double at(double x, double y) const;
+  /// Where the gradient of lattice vertex (p, r) begins in simplex_lattice::gradients.
+  std::size_t gradient_of(std::int64_t p, std::int64_t r) const {
+    return permutation_[static_cast<std::size_t>((permutation_[static_cast<std::size_t>(p & 255)] + r) &
+                                                 255)] &
+           14;
+  }
   const std::array<std::uint8_t, 256>& permutation() const { return permutation_; }
 
  private:
   std::array<std::uint8_t, 256> permutation_;
 };
+
+/// What the fast paths may use of the processor.
+enum class Instructions { baseline, avx2 };
+
+/// The sets of instructions that this machine has, the best one last.
+std::span<const Instructions> available_instructions();
 
 /// n(i, j) = sum over o of persistence^o S(x0 + j 2^o / feature_size, y0 + i 2^o / feature_size).
 struct SimplexField {
@@ -27,8 +53,13 @@ struct SimplexField {
   double origin_x = 0.0;       // lattice units; 0 reproduces the published code (Q11)
   double origin_y = 0.0;
 
+  /// Many times faster than `SimplexNoise::at` for every pixel: see simplex_field.cpp. In double within 1e-11
+  /// of it, in float within 5e-6. Determinism: bit-identical for every set of instructions.
   /// @param out  [rows, columns]
-  void fill(const SimplexNoise& noise, std::int64_t rows, std::int64_t columns, double* out) const;
+  void fill(const SimplexNoise& noise, std::int64_t rows, std::int64_t columns, double* out,
+            Instructions instructions = available_instructions().back()) const;
+  void fill(const SimplexNoise& noise, std::int64_t rows, std::int64_t columns, float* out,
+            Instructions instructions = available_instructions().back()) const;
 };
 
 }  // namespace gyrus

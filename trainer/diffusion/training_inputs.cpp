@@ -6,6 +6,7 @@
 #include <span>
 
 #include "data/random.hpp"
+#include "launch/error.hpp"
 #include "launch/files.hpp"
 
 namespace gyrus {
@@ -33,25 +34,10 @@ DiffusionObjective::DiffusionObjective(const Options& options, std::uint64_t see
       rows_(rows),
       columns_(columns),
       device_(device),
-      noise_model_(make_noise_model(options.noise)),
+      noise_(options.noise, seed, global_batch),
       corruption_(make_corruption(options.corruption, rows, columns)),
       prediction_(make_prediction(options.objective, schedule_)),
       weights_(loss_weights(options.objective, schedule_).to(device)) {}
-
-void DiffusionObjective::draw_noise(const Batch& batch, torch::Tensor& noise) const {
-  // A shared field belongs to the step: its key is the index of the step's first sample.
-  if (options_.noise.sharing == "batch") {
-    const auto batch_size = static_cast<std::uint64_t>(global_batch_);
-    const std::uint64_t key = batch.samples.front().global_index / batch_size * batch_size;
-    noise_model_->draw(Random(seed_, Stream::noise, 0, key), batch.height, batch.width,
-                       noise.data_ptr<float>());
-    noise.slice(0, 1).copy_(noise.slice(0, 0, 1).expand_as(noise.slice(0, 1)));
-    return;
-  }
-  for (std::size_t i = 0; i < batch.samples.size(); ++i)
-    noise_model_->draw(Random(seed_, Stream::noise, batch.samples[i].epoch, batch.samples[i].global_index),
-                       batch.height, batch.width, noise[static_cast<std::int64_t>(i)].data_ptr<float>());
-}
 
 void DiffusionObjective::limit_to_boxes(const std::vector<Box>& boxes, DiffusionInputs& inputs) const {
   const torch::Tensor inside = box_masks(boxes, rows_, columns_).to(device_);
@@ -68,8 +54,8 @@ DiffusionInputs DiffusionObjective::make_inputs(const Batch& batch) const {
   const auto count = static_cast<std::int64_t>(batch.samples.size());
   const std::vector<std::int64_t> shape = {count, 1, batch.height, batch.width};
   const std::size_t pixels = static_cast<std::size_t>(batch.height * batch.width);
-  torch::Tensor noise = torch::empty(shape), timestep = torch::empty({count}, torch::kInt64);
-  draw_noise(batch, noise);
+  require(batch.noise.size() == batch.images.size(), "a batch was completed with its noise");
+  torch::Tensor timestep = torch::empty({count}, torch::kInt64);
   DiffusionInputs inputs;
   std::vector<Box> boxes;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -83,7 +69,8 @@ DiffusionInputs DiffusionObjective::make_inputs(const Batch& batch) const {
         draw_timestep(options_.objective, keyed(Stream::timestep), position, global_batch_);
     timestep[i] = t;
     boxes.push_back(corruption_->draw(keyed(Stream::corruption_box)));
-    const std::uint64_t noise_digest = digest64(std::as_bytes(std::span(noise[i].data_ptr<float>(), pixels)));
+    const std::uint64_t noise_digest =
+        digest64(std::as_bytes(std::span(batch.noise).subspan(static_cast<std::size_t>(i) * pixels, pixels)));
     const std::array<std::uint64_t, 5> identity = {
         sample.global_index, sample.id, static_cast<std::uint64_t>(t), noise_digest, key_of(boxes.back())};
     // A sum is equal however ranks divide the samples.
@@ -95,7 +82,8 @@ DiffusionInputs DiffusionObjective::make_inputs(const Batch& batch) const {
     inputs.mask = torch::from_blob(const_cast<std::uint8_t*>(batch.masks.data()), shape, torch::kUInt8)
                       .to(device_, torch::kFloat32);
   inputs.timestep = timestep.to(device_);
-  inputs.noise = noise.to(device_);
+  inputs.noise = torch::from_blob(const_cast<float*>(batch.noise.data()), shape, torch::kFloat32)
+                     .to(device_, false, /*copy=*/true);
   inputs.clean = to_diffusion_range(inputs.slices);
   inputs.noised = schedule_.add_noise(inputs.clean, inputs.noise, inputs.timestep);
   if (options_.corruption.region != "full") limit_to_boxes(boxes, inputs);

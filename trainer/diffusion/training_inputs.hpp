@@ -7,9 +7,9 @@
 
 #include "data/loader.hpp"
 #include "trainer/diffusion/corruption.hpp"
-#include "trainer/diffusion/noise.hpp"
 #include "trainer/diffusion/objective.hpp"
 #include "trainer/diffusion/schedule.hpp"
+#include "trainer/diffusion/step_noise.hpp"
 #include "trainer/models/diffusion_model.hpp"
 #include "trainer/options.hpp"
 
@@ -38,6 +38,10 @@ class DiffusionObjective {
   DiffusionObjective(const Options& options, std::uint64_t seed, std::int64_t global_batch, std::int64_t rows,
                      std::int64_t columns, torch::Device device);
 
+  /// Adds the noise to a batch. Thread safety: from any thread.
+  void complete(Batch& batch) const { noise_.draw(batch); }
+
+  /// @param batch  completed
   DiffusionInputs make_inputs(const Batch& batch) const;
 
   /// Factor of each sample's condition, [B, 1]: 0 where it is dropped; undefined when none ever is.
@@ -47,7 +51,6 @@ class DiffusionObjective {
   torch::Tensor loss(const torch::Tensor& output, const DiffusionInputs& inputs) const;
 
  private:
-  void draw_noise(const Batch& batch, torch::Tensor& noise) const;
   void limit_to_boxes(const std::vector<Box>& boxes, DiffusionInputs& inputs) const;
 
   const Options& options_;
@@ -55,7 +58,7 @@ class DiffusionObjective {
   std::int64_t global_batch_, rows_, columns_;
   torch::Device device_;
   Schedule schedule_{num_timesteps};
-  std::unique_ptr<NoiseModel> noise_model_;
+  StepNoise noise_;
   std::unique_ptr<Corruption> corruption_;
   std::unique_ptr<Prediction> prediction_;
   torch::Tensor weights_;  // [T], on the device

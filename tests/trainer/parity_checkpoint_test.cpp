@@ -1,0 +1,144 @@
+// Case 15: the layout of the published checkpoints, and a small one of them, value by value.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "launch/error.hpp"
+#include "tests/support/parity.hpp"
+#include "trainer/checkpoint/import.hpp"
+#include "trainer/models/diffusion_model.hpp"
+
+namespace gyrus {
+namespace {
+
+using parity::Case;
+using testing::HasSubstr;
+
+std::filesystem::path sample() {
+  return parity::folder() / "sample_reference.ckpt";
+}
+
+#define SKIP_WITHOUT_THE_CASE()                                             \
+  if (!Case::available("checkpoint") || !std::filesystem::exists(sample())) \
+  GTEST_SKIP() << "skipped: no parity case checkpoint with its sample_reference.ckpt at " << parity::folder()
+
+/// One tensor of a layout.
+struct Row {
+  std::string name, kind, dtype;
+  std::vector<std::int64_t> shape;
+  bool is_parameter;
+  double offset, scale;
+};
+
+std::vector<Row> rows_of(const Case& c, const std::string& group) {
+  const auto names = c.texts(group + "/name"), kinds = c.texts(group + "/kind"),
+             dtypes = c.texts(group + "/dtype");
+  const auto ndim = c.integers(group + "/ndim"), is_parameter = c.integers(group + "/is_parameter");
+  const torch::Tensor shape = c.tensor(group + "/shape"), offset = c.tensor(group + "/offset"),
+                      scale = c.tensor(group + "/scale");
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto row = static_cast<std::int64_t>(i);
+    std::vector<std::int64_t> extents;
+    for (std::int64_t d = 0; d < ndim[i]; ++d) extents.push_back(shape[row][d].item<std::int64_t>());
+    rows.push_back({names[i], kinds[i], dtypes[i], extents, is_parameter[i] != 0, offset[row].item<double>(),
+                    scale[row].item<double>()});
+  }
+  return rows;
+}
+
+bool is_state_of_ours(const Row& row) {
+  return row.kind != "counter" && row.kind != "constant";
+}
+
+TEST(CheckpointParity, OurModelsHaveThePublishedNamesShapesAndOrder) {
+  SKIP_WITHOUT_THE_CASE();
+  const Case c("checkpoint");
+  for (const std::string group : {"cddpm", "ddpm"}) {
+    ModelOptions options;
+    options.conditioning = group == "cddpm" ? "encoder" : "none";
+    const ModelLayout layout = layout_of(DiffusionModel(options));
+    std::map<std::string, std::vector<std::int64_t>> ours(layout.parameters.begin(), layout.parameters.end());
+    ours.insert(layout.buffers.begin(), layout.buffers.end());
+    std::vector<ModelLayout::Entry> parameters;
+    for (const Row& row : rows_of(c, "/" + group)) {
+      if (row.is_parameter) parameters.emplace_back(row.name, row.shape);
+      if (!is_state_of_ours(row)) continue;
+      ASSERT_TRUE(ours.contains(row.name)) << row.name;
+      EXPECT_EQ(ours.at(row.name), row.shape) << row.name;
+      EXPECT_EQ(row.dtype, "float32") << row.name;
+      ours.erase(row.name);
+    }
+    EXPECT_TRUE(ours.empty()) << "the published checkpoint has no " << ours.begin()->first;
+    std::set<std::string> names;
+    for (const auto& [name, unused] : layout.parameters) names.insert(name);
+    EXPECT_EQ(names.size(), parameters.size());
+    for (const auto& [name, unused] : parameters) EXPECT_TRUE(names.contains(name)) << name;
+  }
+}
+
+torch::Tensor tensor_of(const PublishedTensor& tensor) {
+  return torch::from_blob(const_cast<std::byte*>(tensor.values), tensor.shape, tensor.strides,
+                          tensor.dtype == "I64" ? torch::kInt64 : torch::kFloat32)
+      .clone();
+}
+
+TEST(CheckpointParity, TheSampleIsReadExactly) {
+  SKIP_WITHOUT_THE_CASE();
+  const Case c("checkpoint");
+  const std::string salt = c.text_attribute("/", "fill_salt");
+  std::map<std::string, Row> rows;
+  for (Row& row : rows_of(c, "/cddpm")) rows.emplace(row.name, row);
+  const PublishedCheckpoint checkpoint = read_published(sample());
+  check_values(checkpoint);
+  EXPECT_EQ(checkpoint.epoch, 710);
+  EXPECT_EQ(checkpoint.global_step, 8520);
+  ASSERT_GT(checkpoint.state.size(), 10u);
+  std::int64_t index = 0;
+  for (const auto& [name, tensor] : checkpoint.state) {
+    ASSERT_TRUE(rows.contains(name)) << name;
+    const Row& row = rows.at(name);
+    EXPECT_EQ(tensor.shape, row.shape) << name;
+    const torch::Tensor value = tensor_of(tensor);
+    if (row.kind == "counter") {
+      EXPECT_EQ(value.item<std::int64_t>(), 8520) << name;
+    } else if (row.kind == "constant") {
+      EXPECT_EQ(value.size(0), 1000) << name;
+      const std::string table = "/T1000/" + name.substr(std::string("diffusion.").size()) + "_f32";
+      if (name == "diffusion.p2_loss_weight") {
+        EXPECT_TRUE(value.equal(torch::ones({1000})));
+      } else if (Case::available("schedule")) {
+        EXPECT_TRUE(value.equal(Case("schedule").tensor(table).to(torch::kFloat32))) << name;
+      }
+    } else {
+      EXPECT_TRUE(value.equal(parity::fill(salt, name, tensor.shape, row.offset, row.scale, torch::kFloat32)))
+          << name;
+    }
+    if (!row.is_parameter) continue;
+    const PublishedMoments& moments = checkpoint.moments.at(index++);
+    EXPECT_EQ(moments.step, 8520) << name;
+    EXPECT_TRUE(tensor_of(moments.first)
+                    .equal(parity::fill(salt + "/exp_avg", name, tensor.shape, 0.0, 1e-3, torch::kFloat32)))
+        << name;
+    EXPECT_TRUE(
+        tensor_of(moments.second)
+            .equal(parity::fill(salt + "/exp_avg_sq", name, tensor.shape, 1e-6, 5e-7, torch::kFloat32)))
+        << name;
+  }
+  EXPECT_EQ(checkpoint.moments.size(), static_cast<std::size_t>(index));
+  EXPECT_TRUE(checkpoint.skipped_classes.contains("omegaconf.dictconfig.DictConfig"));
+}
+
+TEST(CheckpointParity, TheSampleIsNoWholeModel) {
+  SKIP_WITHOUT_THE_CASE();
+  const PublishedCheckpoint checkpoint = read_published(sample());
+  try {
+    import_state(checkpoint, layout_of(DiffusionModel(ModelOptions())), 32, sample());
+    FAIL() << "a part of a model was imported";
+  } catch (const DataError& problem) {
+    EXPECT_THAT(problem.what(), HasSubstr("missing:"));
+  }
+}
+
+}  // namespace
+}  // namespace gyrus
