@@ -23,6 +23,8 @@ enum class Stream : std::uint32_t {
   drop_path = 6,
   phantom = 7,
   validation_noise = 8,
+  folds = 16,
+  bootstrap = 17,
 };
 
 /// A sequence of random numbers keyed by (seed, stream, epoch, index); every random choice of a run is made
