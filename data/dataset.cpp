@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "data/folds.hpp"
 #include "data/options.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/manifest.hpp"
@@ -73,6 +74,32 @@ struct Dataset::State {
     throw ConfigError(
         fmt::format("data set {} has no set '{}'; it has: {}", root.string(), name, fmt::join(names, ", ")));
   }
+
+  void add(VolumeInfo volume, Place place) {
+    auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) { return s.name == volume.set; });
+    if (set == sets.end()) set = sets.insert(set, SetOfVolumes{volume.set, {}, {}});
+    set->volumes.push_back(std::move(volume));
+    set->places.push_back(place);
+  }
+
+  void divide_into_folds(const DataOptions& options) {
+    std::vector<VolumeInfo> volumes;
+    std::vector<Place> places;
+    for (const auto& set : sets) {
+      volumes.insert(volumes.end(), set.volumes.begin(), set.volumes.end());
+      places.insert(places.end(), set.places.begin(), set.places.end());
+    }
+    const auto dividable = dividable_subjects(volumes);
+    const auto held_out = subjects_of_fold(dividable, options.folds, options.fold, options.fold_seed);
+    const bool val_has_lesions = std::any_of(volumes.begin(), volumes.end(), [](const auto& volume) {
+      return volume.set == "val" && volume.label != 0;
+    });
+    sets.clear();
+    for (std::size_t i = 0; i < volumes.size(); ++i) {
+      volumes[i].set = set_in_fold(volumes[i], dividable, held_out, val_has_lesions);
+      add(volumes[i], places[i]);
+    }
+  }
 };
 
 Dataset::Dataset(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -85,18 +112,15 @@ Dataset Dataset::open(const std::filesystem::path& root) {
   state->root = root;
   state->manifest = Manifest::read(root);
   for (const auto& entry : state->manifest.shards) {
-    auto set = std::find_if(state->sets.begin(), state->sets.end(),
-                            [&](const auto& s) { return s.name == entry.set; });
-    if (set == state->sets.end()) set = state->sets.insert(set, SetOfVolumes{entry.set, {}, {}});
-    for (std::size_t volume = 0; volume < entry.volumes.size(); ++volume) {
-      set->volumes.push_back(entry.volumes[volume]);
-      set->places.push_back({state->shards.size(), static_cast<std::int64_t>(volume)});
-    }
+    for (std::size_t volume = 0; volume < entry.volumes.size(); ++volume)
+      state->add(entry.volumes[volume], {state->shards.size(), static_cast<std::int64_t>(volume)});
     state->shards.push_back(open_shard(root, entry));
     const auto &first = state->shards.front(), &last = state->shards.back();
     if (first.depth() != last.depth() || first.height() != last.height() || first.width() != last.width()) {
-      throw DataError(fmt::format("shards {} and {} have slices of different shapes", first.path().string(),
-                                  last.path().string()));
+      throw DataError(
+          fmt::format("shards {} and {} have slices of different shapes; all sets of a data set are prepared "
+                      "on one grid: run `gyrus prepare` for the whole of it",
+                      first.path().string(), last.path().string()));
     }
   }
   if (state->shards.empty()) throw DataError(fmt::format("data set {} has no volumes", root.string()));
@@ -117,6 +141,7 @@ Dataset Dataset::open(const DataOptions& options) {
                       options.root, name, made_with, wanted));
     }
   }
+  if (options.folds > 1) dataset.state_->divide_into_folds(options);
   return dataset;
 }
 

@@ -19,7 +19,8 @@ class Dataset {
  public:
   /// @throws DataError: no or empty folder, no manifest, missing, truncated, foreign or wrong-version shard
   static Dataset open(const std::filesystem::path& root);
-  /// The folder `options.root`. @throws ConfigError when it was prepared with other options
+  /// The folder `options.root`, its healthy subjects divided by data.folds and data.fold. @throws ConfigError
+  /// when it was prepared with other options, or has no such fold
   static Dataset open(const DataOptions& options);
 
   Dataset(Dataset&&) noexcept;

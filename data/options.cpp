@@ -129,6 +129,14 @@ void DataOptions::fields(Fields& fields) {
                {.min = 0, .auto_value = 0, .may_change_on_resume = true});
   fields.field("prefetch_batches", prefetch_batches, "batches that are read ahead at most",
                {.min = 1, .may_change_on_resume = true});
+  fields.field(
+      "folds", folds,
+      "parts into which the healthy subjects of train and val are divided; 1: as the tables have them",
+      {.min = 1});
+  fields.field("fold", fold, "the part that is held out as val (val_healthy where val has lesions)",
+               {.min = 0});
+  fields.field("fold_seed", fold_seed, "seed of that division; the run's seed does not matter to it",
+               {.min = 0});
   fields.field("shard_volumes", shard_volumes, "volumes per shard when shards are made",
                {.min = 1, .may_change_on_resume = true});
   preparation_fields(fields);
@@ -147,6 +155,9 @@ void DataOptions::validate() const {
     throw ConfigError(
         fmt::format("data.percentiles is {}: give two rising numbers, as [1, 99]", percentiles));
   }
+  if (fold >= folds)
+    throw ConfigError(
+        fmt::format("data.fold is {}, but data.folds={} has the folds 0 to {}", fold, folds, folds - 1));
   if (root.empty()) throw ConfigError("data.root is empty: name the folder of the prepared shards");
   if (kind != "nifti") return;
   if (sources.empty()) throw ConfigError("data.sources is empty: name at least one source of NIfTI files");

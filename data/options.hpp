@@ -63,6 +63,10 @@ struct DataOptions {
   std::int64_t loader_threads = 0;  // 0 (auto): chosen from the cores of this rank
   std::int64_t prefetch_batches = 4;
 
+  std::int64_t folds = 1;      // 1: sets as the tables have them
+  std::int64_t fold = 0;       // the part of the healthy subjects that is held out
+  std::int64_t fold_seed = 1;  // of the division, so that runs with other seeds share folds
+
   std::int64_t shard_volumes = 16;  // volumes per file, when shards are made
 
   // These shape the slices; the manifest of the shards keeps them.

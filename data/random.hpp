@@ -26,6 +26,8 @@ enum class Stream : std::uint32_t {
   condition_dropout = 9,
   spark_mask = 10,
   corruption_box = 11,
+  folds = 16,
+  bootstrap = 17,
 };
 
 /// A sequence of random numbers keyed by (seed, stream, epoch, index); every random choice of a run is made

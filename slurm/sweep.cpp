@@ -15,6 +15,7 @@
 #include "launch/files.hpp"
 #include "launch/log.hpp"
 #include "slurm/batch_script.hpp"
+#include "slurm/evaluation_table.hpp"
 #include "slurm/process.hpp"
 #include "slurm/scheduler.hpp"
 #include "slurm/submit_options.hpp"
@@ -192,10 +193,17 @@ int resume(const fs::path& folder) {
 }
 
 int collect(const fs::path& folder) {
-  const SweepTable results = results_table(SweepLedger::read(folder));
+  const SweepLedger ledger = SweepLedger::read(folder);
+  const SweepTable results = results_table(ledger);
   write_file_atomically(folder / "results.csv", results.to_csv());
   write_file_atomically(folder / "results.md", results.to_markdown());
   fmt::print("{}", results.to_markdown());
+  const SweepTable evaluations = evaluation_table(ledger);
+  if (evaluations.rows.empty()) return 0;
+  write_file_atomically(folder / "evaluation.csv", evaluations.to_csv());
+  write_file_atomically(folder / "evaluation.md", evaluations.to_markdown());
+  write_file_atomically(folder / "evaluation.tex", to_latex(evaluations));
+  fmt::print("\n{}", evaluations.to_markdown());
   return 0;
 }
 
@@ -238,8 +246,10 @@ int sweep_verb(const std::vector<std::string>& arguments, const CheckConfig& che
   };
   const CLI::App* status_command = add_command("status", "how far each trial is");
   const CLI::App* resume_command = add_command("resume", "start the trials that have not finished");
-  const CLI::App* collect_command =
-      add_command("collect", "the trials' last validations as results.csv and results.md");
+  const CLI::App* collect_command = add_command(
+      "collect",
+      "the trials' last validations as results.csv and .md, and the means of their evaluations over "
+      "folds and seeds as evaluation.csv, .md and .tex");
   if (!parse_arguments(app, arguments)) return 0;
 
   if (status_command->parsed()) {

@@ -124,14 +124,7 @@ void Options::validate() const {
   Plan(trainer.max_samples, trainer.global_batch, 1);  // throws when nothing would be trained
   if (noise.level.empty())
     throw ConfigError("noise.level is empty; give one timestep or a list, as in noise.level=[249,499]");
-  if (evaluation.median_size % 2 == 0)
-    throw ConfigError(fmt::format("evaluation.median_size is {}; the edge of a median filter is odd",
-                                  evaluation.median_size));
-  if (evaluation.test_sets.empty()) throw ConfigError("evaluation.test_sets is empty; name at least one set");
-  if (evaluation.threshold_sets.size() != evaluation.test_sets.size())
-    throw ConfigError(
-        fmt::format("evaluation.threshold_sets has {} names, evaluation.test_sets {}; they are pairs",
-                    evaluation.threshold_sets.size(), evaluation.test_sets.size()));
+  evaluation.validate();
 }
 
 }  // namespace gyrus

@@ -46,6 +46,7 @@ printf 'wait for data on 2 ranks: %.2f %% of the step\n' "$(median_of "${waits[@
 "$build/tests/benchmarks/loader_bench" "$work/cache/phantom-48"
 "$build/tests/benchmarks/config_bench" "$here/configs"
 "$build/tests/benchmarks/noise_bench"
+"$build/tests/benchmarks/evaluation_bench"
 
 # Process start to the end of the first step: width 32, 32x32 slices, batch 2.
 small=("${quickstart[@]}" data.image_size='[32,32,16]' data.root="$work/small" model.base_width=32 model.norm_groups=32

@@ -8,7 +8,7 @@ small=(
   data.phantom.train_subjects=4 data.phantom.val_subjects=1 data.phantom.test_subjects=1 data.min_brain_fraction=0
   trainer.global_batch=2 trainer.max_samples=4 trainer.optimizer.warmup_samples=0
   validation.set=val validation.every_samples=0 checkpoint.every_samples=0
-  evaluation.threshold_sets=[val] evaluation.test_sets=[test]
+  evaluation.threshold_sets=[val] evaluation.test_sets=[test] evaluation.healthy_sets=[]
   model.base_width=32 model.encoder.width=8 noise.level=[249]
 )
 "$gyrus" prepare "${small[@]}" >prepare.log 2>&1 || { cat prepare.log; fail "gyrus prepare"; }

@@ -8,6 +8,7 @@
 
 #include "launch/error.hpp"
 #include "launch/files.hpp"
+#include "slurm/evaluation_table.hpp"
 #include "slurm/submit_options.hpp"
 #include "slurm/sweep_ledger.hpp"
 #include "slurm/sweep_table.hpp"
@@ -37,10 +38,12 @@ struct FakeProgram {
     std::int64_t exit_code = 0;
     void fields(Fields& f) { f.field("exit_code", exit_code, ""); }
   } fake;
+  std::int64_t seed = 1;
   SubmitOptions submit;
   SweepOptions sweep;
 
   void fields(Fields& f) {
+    f.field("seed", seed, "");
     f.group("submit", submit);
     f.group("sweep", sweep);
     f.group("run", run);
@@ -60,7 +63,7 @@ class Verbs : public testing::Test {
     const fs::path configs = commands_.folder() / "configs";
     fs::create_directories(configs);
     std::ofstream(configs / "config.yaml")
-        << "run: {name: one, dir: " << (commands_.folder() / "runs/one").string()
+        << "seed: 1\nrun: {name: one, dir: " << (commands_.folder() / "runs/one").string()
         << "}\nnoise: {level: 500}\nfake: {exit_code: 0}\n";
     setenv("GYRUS_CONFIGS", configs.c_str(), 1);
     sweep_dir_ = commands_.folder() / "sweep";
@@ -155,6 +158,45 @@ TEST_F(Verbs, LocalSweepRunsEveryTrialAndCollectsOneTable) {
       "| 2 | 499 | a | finished | val | 10 | 320 | 0.499 |  |  | 0.5 |\n"
       "| 3 | 499 | b | finished | val | 10 | 320 | 0.499 |  |  | 0.5 |\n");
   EXPECT_THAT(read_file(sweep_dir_ / "results.csv"), HasSubstr("1,249,b,finished,val,10,320,0.249,,,0.5\n"));
+}
+
+void write_summary(const fs::path& run_dir, const std::string& step, double dice) {
+  fs::create_directories(run_dir / "evaluation" / step);
+  write_file_atomically(
+      run_dir / "evaluation" / step / "summary.json",
+      R"([{"method": "model", "set": "val", "stage": "validation", "overrides": ["noise=simplex"], "dice": {"mean": 0.9}},
+          {"method": "model", "set": "mslub", "stage": "test", "overrides": ["noise=simplex"], "l1_ratio_of_means": 4.5,
+           "dice": {"mean": )" +
+          std::to_string(dice) +
+          R"(}}, {"method": "model", "set": "ixi", "stage": "reconstruction", "overrides": ["noise=simplex"],
+           "l1": {"mean": 0.01}, "psnr": {"mean": 34.5}, "ssim": {"mean": 0.968}}])");
+}
+
+TEST_F(Verbs, CollectGivesMeansOverSeedsInThePapersLayout) {
+  EXPECT_EQ(sweep({"noise.level=249,499", "seed=1,2"}), 0);
+  const SweepLedger ledger = SweepLedger::read(sweep_dir_);
+  const auto run_dir = [&](std::size_t trial) { return ledger.trials[trial].run_dir; };
+  EXPECT_TRUE(evaluation_table(ledger).rows.empty());  // nothing evaluated yet
+  write_summary(run_dir(0), "step-000000010", 0.30);
+  write_summary(run_dir(1), "step-000000010", 0.40);
+  write_summary(run_dir(2), "step-000000010", 0.99);
+  write_summary(run_dir(2), "step-000000020", 0.50);  // the later checkpoint counts
+  const std::string printed = output_of([&] { sweep({"collect", sweep_dir_.string()}); });
+  EXPECT_THAT(printed, HasSubstr("| noise.level | evaluation | method | trials | ixi SSIM % | ixi PSNR dB | "
+                                 "ixi l1 e-3 | mslub Dice % | "
+                                 "mslub AUPRC % | mslub l1-ratio |\n"));
+  EXPECT_THAT(printed,
+              HasSubstr("| 249 | noise=simplex | model | 2 | 96.80 +- 0.00 | 34.50 +- 0.00 | 10.00 +- 0.00 | "
+                        "35.00 +- 5.00 |  | 4.50 +- 0.00 |\n"));
+  EXPECT_THAT(printed,
+              HasSubstr("| 499 | noise=simplex | model | 1 | 96.80 +- 0.00 | 34.50 +- 0.00 | 10.00 +- 0.00 | "
+                        "50.00 +- 0.00 |"));
+  EXPECT_THAT(read_file(sweep_dir_ / "evaluation.csv"), HasSubstr("249,noise=simplex,model,2,"));
+  const std::string latex = read_file(sweep_dir_ / "evaluation.tex");
+  EXPECT_THAT(latex, HasSubstr("35.00\\,$\\pm$\\,5.00"));
+  EXPECT_THAT(latex, HasSubstr("mslub Dice \\% & "));
+  write_file_atomically(run_dir(0) / "evaluation" / "step-000000010" / "summary.json", "[{");
+  EXPECT_THAT(message_of<DataError>([&] { evaluation_table(ledger); }), HasSubstr("is damaged"));
 }
 
 TEST_F(Verbs, FailedTrialIsReportedAndResumed) {

@@ -182,6 +182,17 @@ std::vector<std::string> Case::texts(const std::string& path) const {
   return result;
 }
 
+std::vector<std::string> Case::paths_to_compare() const {
+  std::vector<std::string> paths;
+  const auto visit = [](hid_t group, const char* name, const H5L_info_t*, void* found) -> herr_t {
+    if (H5Aexists_by_name(group, name, "metric", H5P_DEFAULT) > 0)
+      static_cast<std::vector<std::string>*>(found)->emplace_back(name);
+    return 0;
+  };
+  H5Lvisit(file_, H5_INDEX_NAME, H5_ITER_NATIVE, visit, &paths);
+  return paths;
+}
+
 std::string Case::text_attribute(const std::string& path, const std::string& name) const {
   const hid_t attribute_id = H5Aopen_by_name(file_, path.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT);
   if (attribute_id < 0) return {};

@@ -58,6 +58,9 @@ class Case {
   std::string text_attribute(const std::string& path, const std::string& name) const;
   double attribute(const std::string& path, const std::string& name) const;
 
+  /// Every dataset with a metric, by its path without a leading slash.
+  std::vector<std::string> paths_to_compare() const;
+
   /// Checks `result` against the dataset with its own metric and tolerance. Adds a GoogleTest failure and
   /// always prints the observed error. `type` chooses between `tolerance` and `tolerance_f64`.
   void expect(const std::string& path, const torch::Tensor& result, torch::ScalarType type) const;

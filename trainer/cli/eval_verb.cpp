@@ -4,14 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "launch/agree.hpp"
 #include "launch/command_line.hpp"
-#include "launch/csv.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
@@ -21,7 +17,9 @@
 #include "trainer/device.hpp"
 #include "trainer/diffusion/reconstruct.hpp"
 #include "trainer/evaluation/baselines.hpp"
-#include "trainer/evaluation/patient_scores.hpp"
+#include "trainer/evaluation/comparison.hpp"
+#include "trainer/evaluation/protocol.hpp"
+#include "trainer/evaluation/set_checks.hpp"
 #include "trainer/report/pictures.hpp"
 #include "trainer/state_tensors.hpp"
 
@@ -29,7 +27,6 @@ namespace gyrus {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 fs::path run_folder_of(const fs::path& checkpoint) {
   const fs::path parent = fs::weakly_canonical(checkpoint).parent_path();
@@ -61,111 +58,6 @@ Config configuration_of(const fs::path& run_folder, ConfigArguments arguments) {
   return Config::compose(request);
 }
 
-json row_of(const PatientScores& scores) {
-  json row = {{"set", scores.set}, {"patient", scores.id}, {"subject", scores.subject}};
-  for (const auto& [name, value] : numbers_of(scores)) row[name] = std::isnan(value) ? json() : json(value);
-  return row;
-}
-
-/// Rows of all ranks in the order of the patients' names; equal on all ranks.
-std::vector<json> gather_rows(const mpi::Communicator& world, const std::vector<json>& own) {
-  std::vector<json> rows;
-  for (const auto& text : world.all_gather_text(json(own).dump()))
-    for (const auto& row : json::parse(text)) rows.push_back(row);
-  std::ranges::sort(rows, {}, [](const json& row) { return row.at("patient").get<std::string>(); });
-  return rows;
-}
-
-json summarise_set(const std::string& method, const std::string& threshold_set, double threshold,
-                   const SetScores& pooled, const std::vector<json>& rows) {
-  json summary = {{"method", method},
-                  {"set", pooled.set},
-                  {"threshold_set", threshold_set},
-                  {"threshold", threshold},
-                  {"patients", rows.size()},
-                  {"pooled_dice", pooled.histogram.dice_above(threshold)},
-                  {"pooled_auprc", pooled.auprc}};
-  for (const auto& [name, unused] : numbers_of({})) {
-    std::vector<double> values;
-    for (const auto& row : rows)
-      values.push_back(row.at(name).is_null() ? std::nan("") : row.at(name).get<double>());
-    const auto result = summarise(values);
-    if (result.count > 0)
-      summary[name] = {{"mean", result.mean}, {"std", result.deviation}, {"count", result.count}};
-  }
-  return summary;
-}
-
-std::string csv_of(const std::vector<json>& rows) {
-  std::string text = "method,set,patient,subject";
-  for (const auto& [name, unused] : numbers_of({})) text += "," + name;
-  text += "\n";
-  for (const auto& row : rows) {
-    const auto cell = [&](const char* name) { return csv_cell(row.at(name).get<std::string>()); };
-    text += fmt::format("{},{},{},{}", cell("method"), cell("set"), cell("patient"), cell("subject"));
-    for (const auto& [name, unused] : numbers_of({}))
-      text += "," + (row.at(name).is_null() ? std::string() : row.at(name).dump());
-    text += "\n";
-  }
-  return text;
-}
-
-std::string cell(const json& summary, const char* name) {
-  const auto found = summary.find(name);
-  return found == summary.end() ? "-"
-                                : fmt::format("{:.4f} +- {:.4f}", found->at("mean").get<double>(),
-                                              found->at("std").get<double>());
-}
-
-void print_summaries(const std::vector<json>& summaries) {
-  fmt::print("{:<22}  {:<15}  {:>8}  {:>9}  {:>18}  {:>18}  {:>11}\n", "method", "set", "patients",
-             "threshold", "dice", "auprc", "pooled dice");
-  for (const auto& s : summaries)
-    fmt::print("{:<22}  {:<15}  {:>8}  {:>9.4f}  {:>18}  {:>18}  {:>11.4f}\n",
-               s.at("method").get<std::string>(), s.at("set").get<std::string>(), s.at("patients").get<int>(),
-               s.at("threshold").get<double>(), cell(s, "dice"), cell(s, "auprc"),
-               s.at("pooled_dice").get<double>());
-}
-
-/// Scores the pairs of sets with one way of making anomaly maps.
-struct Evaluation {
-  const ProgramOptions& options;
-  const mpi::Communicator& world;
-  fs::path folder;
-  std::vector<json> rows, summaries;
-
-  void run(const std::string& method, const Evaluator& evaluator, const Evaluator::MapMaker& make_map) {
-    const auto& evaluation = options.trainer.evaluation;
-    std::map<std::string, double> thresholds;  // of the sets that they were found on
-    for (std::size_t i = 0; i < evaluation.test_sets.size(); ++i) {
-      const std::string& threshold_set = evaluation.threshold_sets[i];
-      if (!thresholds.contains(threshold_set)) {
-        const SetScores scores = evaluator.score_set(make_map, threshold_set, world);
-        if (scores.histogram.lesion_voxels() == 0)
-          throw AgreedError(
-              ExitCode::data,
-              fmt::format("no threshold can be found on the set {}: it has no lesions; name a labelled "
-                          "set in evaluation.threshold_sets",
-                          threshold_set));
-        thresholds[threshold_set] = scores.best.threshold;
-      }
-      const double threshold = thresholds[threshold_set];
-      std::vector<json> own;
-      const SetScores pooled =
-          evaluator.score_set(make_map, evaluation.test_sets[i], world, [&](const ScoredVolume& volume) {
-            own.push_back(row_of(score_patient(volume, threshold, evaluation.min_component)));
-            own.back()["method"] = method;
-            if (method == "model")
-              write_picture(folder / fmt::format("{}-{}.png", volume.volume.set, volume.volume.id), volume,
-                            threshold);
-          });
-      const auto all = gather_rows(world, own);
-      rows.insert(rows.end(), all.begin(), all.end());
-      summaries.push_back(summarise_set(method, threshold_set, threshold, pooled, all));
-    }
-  }
-};
-
 /// Takes checkpoint=PATH out of the overrides: `checkpoint` is a group of options too, but here the word
 /// names what to evaluate.
 fs::path take_checkpoint(std::vector<std::string>& overrides) {
@@ -196,69 +88,115 @@ void load_weights(DiffusionModel& model, const fs::path& checkpoint) {
   model.eval();
 }
 
-void write_results(const Evaluation& evaluation, const Config& config) {
-  write_file_atomically(evaluation.folder / "config.yaml", config.to_yaml());
-  write_file_atomically(evaluation.folder / "patients.csv", csv_of(evaluation.rows));
-  write_file_atomically(evaluation.folder / "patients.json", json(evaluation.rows).dump(1) + "\n");
-  write_file_atomically(evaluation.folder / "summary.json", json(evaluation.summaries).dump(1) + "\n");
+void write_results(const fs::path& folder, const EvaluationResults& results, const Config& config,
+                   const std::vector<std::string>& overrides) {
+  write_file_atomically(folder / "config.yaml", config.to_yaml());
+  write_file_atomically(folder / "patients.csv", to_csv(results.rows));
+  write_file_atomically(folder / "patients.json", to_json(results.rows));
+  write_file_atomically(folder / "slices.csv", to_csv(results.slices));
+  write_file_atomically(folder / "summary.json", to_json(results.summaries, overrides));
+}
+
+/// Ranks take the examples in turn. Collective.
+void write_pictures(const std::vector<Example>& examples, const Method& method, const Dataset& dataset,
+                    const Evaluator& evaluator, const fs::path& folder, const mpi::Communicator& world) {
+  on_every_rank(world, [&] {
+    for (std::size_t i = static_cast<std::size_t>(world.rank()); i < examples.size(); i += world.size()) {
+      const Example& example = examples[i];
+      const auto& volumes = dataset.volumes(example.set);
+      const auto index = std::ranges::find(volumes, example.patient, &VolumeInfo::id) - volumes.begin();
+      write_picture(folder / fmt::format("{}-{}-{}.png", example.set, example.which, example.patient),
+                    evaluator.score(method.make_map, example.set, index), example.threshold);
+    }
+  });
+}
+
+struct EvalArguments {
+  ConfigArguments config;
+  bool as_json = false, with_baselines = false;
+  std::vector<std::string> compared;
+};
+
+int compare(const EvalArguments& arguments) {
+  if (!arguments.config.overrides.empty())
+    throw ConfigError("gyrus eval --compare A B takes two folders and no overrides");
+  std::vector<std::vector<PatientRow>> rows;
+  for (const std::string& path : arguments.compared) {
+    const fs::path file = find_results(path) / "patients.json";
+    rows.push_back(rows_of_json(read_file(file), file.string()));
+  }
+  const auto comparisons = compare_rows(rows[0], rows[1]);
+  fmt::print("{}", arguments.as_json ? to_json(comparisons) : to_text(comparisons));
+  return 0;
+}
+
+/// Evaluates on the ranks of the job.
+void evaluate(EvalArguments& arguments, const mpi::Communicator& world) {
+  const fs::path checkpoint = agree_on_checkpoint(world, take_checkpoint(arguments.config.overrides));
+  const Config config = configuration_of(run_folder_of(checkpoint), arguments.config);
+  const Options options = bind_program_options(config).trainer;
+  if (options.model.kind != "diffusion")
+    throw ConfigError(fmt::format(
+        "{0} is a pre-training (model.kind={1}): it makes no anomaly maps; train a diffusion model "
+        "with model.encoder.init={0} and evaluate that",
+        checkpoint.string(), options.model.kind));
+  const Topology topology = find_topology(world);
+  set_compute_threads(topology);
+  const torch::Device device = agree_on_device(world, options.trainer.device, topology);
+  std::optional<Dataset> dataset;
+  DiffusionModel model(options.model);
+  move_model(model, device);
+  on_every_rank(world, [&] {
+    dataset.emplace(Dataset::open(options.data));
+    check_sets(*dataset, options.evaluation);
+    load_weights(model, checkpoint);
+  });
+  const Reconstructor reconstructor(options.objective, options.corruption, dataset->height(),
+                                    dataset->width());
+  const auto seed = static_cast<std::uint64_t>(options.seed);
+  const Evaluator evaluator(*dataset, reconstructor, options.noise, options.evaluation, seed, device);
+  const fs::path folder = results_folder(checkpoint, arguments.config.overrides);
+  on_rank_zero(world, [&] { gyrus::create_directories(folder); });
+
+  const Protocol protocol(*dataset, evaluator, options.evaluation, seed, world);
+  const Method own{"model", evaluator.residuals_of(model)};
+  EvaluationResults results;
+  protocol.run(own, results);
+  write_pictures(choose_examples(results, own.name), own, *dataset, evaluator, folder, world);
+  if (arguments.with_baselines)
+    for (const auto& baseline : make_baselines(*dataset))
+      protocol.run({baseline.name, baseline.make_map}, results);
+
+  on_rank_zero(world, [&] { write_results(folder, results, config, arguments.config.overrides); });
+  if (world.rank() != 0) return;
+  fmt::print("{}", arguments.as_json ? to_json(results.summaries, arguments.config.overrides)
+                                     : to_text(results.summaries));
+  log::info("per-patient tables and pictures: {}", folder.string());
 }
 
 }  // namespace
 
 int eval_verb(const std::vector<std::string>& words) {
-  ConfigArguments arguments;
-  bool as_json = false, with_baselines = false;
+  EvalArguments arguments;
   CLI::App app("Evaluates a checkpoint: checkpoint=PATH names a checkpoint or a run (its best).",
                "gyrus eval");
-  arguments.add_to(app);
-  app.add_flag("--json", as_json, "print the summary as JSON");
-  app.add_flag("--baselines", with_baselines,
+  arguments.config.add_to(app);
+  app.add_flag("--json", arguments.as_json, "print the summary as JSON");
+  app.add_flag("--baselines", arguments.with_baselines,
                "also score trivial maps: intensity, inverted intensity, difference to the mean of training");
+  app.add_option("--compare", arguments.compared,
+                 "compare two evaluations (folders of results, or runs with one) patient by patient: "
+                 "Wilcoxon's signed-rank test")
+      ->type_name("A B")
+      ->expected(2);
   if (!parse_arguments(app, words)) return 0;
+  if (!arguments.compared.empty()) return compare(arguments);
 
   const mpi::Environment environment;
   const auto world = mpi::Communicator::world();
-  log::configure(world.rank(), arguments.quiet);
-  const fs::path checkpoint = agree_on_checkpoint(world, take_checkpoint(arguments.overrides));
-  const Config config = configuration_of(run_folder_of(checkpoint), arguments);
-  const ProgramOptions options = bind_program_options(config);
-
-  if (options.trainer.model.kind != "diffusion")
-    throw ConfigError(
-        fmt::format("{} is a pre-training (model.kind={}): it makes no anomaly maps; train a "
-                    "diffusion model with model.encoder.init={} and evaluate that",
-                    checkpoint.string(), options.trainer.model.kind, checkpoint.string()));
-
+  log::configure(world.rank(), arguments.config.quiet);
   PeerWatch watch(world);
-  const Topology topology = find_topology(world);
-  set_compute_threads(topology);
-  const torch::Device device = agree_on_device(world, options.trainer.trainer.device, topology);
-  std::optional<Dataset> dataset;
-  DiffusionModel model(options.trainer.model);
-  move_model(model, device);
-  on_every_rank(world, [&] {
-    dataset.emplace(Dataset::open(options.trainer.data));
-    load_weights(model, checkpoint);
-  });
-  const Reconstructor reconstructor(options.trainer.objective, options.trainer.corruption, dataset->height(),
-                                    dataset->width());
-  const Evaluator evaluator(*dataset, reconstructor, options.trainer.noise, options.trainer.evaluation,
-                            options.trainer.seed, device);
-  Evaluation evaluation{options, world, results_folder(checkpoint, arguments.overrides), {}, {}};
-  on_rank_zero(world, [&] { gyrus::create_directories(evaluation.folder); });
-  evaluation.run("model", evaluator, evaluator.residuals_of(model));
-  if (with_baselines)
-    for (const auto& baseline : make_baselines(*dataset))
-      evaluation.run(baseline.name, evaluator, baseline.make_map);
-
-  on_rank_zero(world, [&] { write_results(evaluation, config); });
-  if (world.rank() == 0) {
-    if (as_json)
-      fmt::print("{}\n", json(evaluation.summaries).dump(1));
-    else
-      print_summaries(evaluation.summaries);
-    log::info("per-patient tables and pictures: {}", evaluation.folder.string());
-  }
+  evaluate(arguments, world);
   watch.close();
   world.barrier();
   return 0;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
+#include <numeric>
 
 #include "launch/files.hpp"
 #include "trainer/diffusion/objective.hpp"
@@ -17,17 +17,6 @@ namespace {
 
 constexpr std::int64_t num_curve_points = 64;
 
-double mean_where(const std::vector<float>& error, const std::vector<std::uint8_t>& label, bool wanted) {
-  double sum = 0.0;
-  std::int64_t count = 0;
-  for (std::size_t i = 0; i < error.size(); ++i) {
-    if ((label[i] != 0) != wanted) continue;
-    sum += error[i];
-    ++count;
-  }
-  return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(count);
-}
-
 torch::Tensor slices_of(const Volume& volume, const std::vector<float>& values) {
   return torch::from_blob(const_cast<float*>(values.data()), {volume.depth, 1, volume.height, volume.width},
                           torch::kFloat32);
@@ -35,22 +24,19 @@ torch::Tensor slices_of(const Volume& volume, const std::vector<float>& values) 
 
 }  // namespace
 
-void EvaluationOptions::fields(Fields& f) {
-  f.field("erosion", erosion,
-          "iterations by which each slice of the brain mask is eroded; auto: slice height / 25",
-          {.min = -1, .max = 64, .auto_value = -1, .may_change_on_resume = true});
-  f.field("median_size", median_size, "edge of the median filter's cube, odd",
-          {.min = 1, .max = 9, .unit = "voxels", .may_change_on_resume = true});
-  f.field("min_component", min_component,
-          "connected components with fewer voxels are dropped from the binary map (Q39)",
-          {.min = 0, .unit = "voxels", .may_change_on_resume = true});
-  f.field("slice_batch", slice_batch, "slices reconstructed in one forward pass",
-          {.min = 1, .may_change_on_resume = true});
-  f.field("threshold_sets", threshold_sets, "sets on which `gyrus eval` finds thresholds",
-          {.may_change_on_resume = true});
-  f.field("test_sets", test_sets,
-          "set tested with the threshold of the set at the same place of threshold_sets",
-          {.may_change_on_resume = true});
+void measure_errors(const std::vector<float>& map, ScoredVolume& scored) {
+  double absolute[2] = {0.0, 0.0}, squared[2] = {0.0, 0.0}, count[2] = {0.0, 0.0};
+  for (std::size_t i = 0; i < map.size(); ++i) {
+    const int lesion = scored.volume.lesion[i] != 0 ? 1 : 0;
+    absolute[lesion] += map[i];
+    squared[lesion] += static_cast<double>(map[i]) * map[i];
+    count[lesion] += 1.0;
+  }
+  const auto means = [&](const double* sum) {  // 0 / 0 is NaN: not defined
+    return RegionMeans{(sum[0] + sum[1]) / (count[0] + count[1]), sum[0] / count[0], sum[1] / count[1]};
+  };
+  scored.l1 = means(absolute);
+  scored.l2 = means(squared);
 }
 
 Evaluator::Evaluator(const Dataset& dataset, const Reconstructor& reconstructor, const NoiseOptions& noise,
@@ -117,16 +103,8 @@ ScoredVolume Evaluator::score(const MapMaker& make_map, const std::string& set, 
   scored.volume = dataset_.read_volume(set, index);
   const Volume& volume = scored.volume;
   std::vector<float> map = make_map(scored);
-  double sum = 0.0;
-  for (const float value : map) sum += value;
-  scored.l1 = sum / static_cast<double>(map.size());
-  scored.l1_healthy = mean_where(map, volume.lesion, false);
-  scored.l1_lesion = mean_where(map, volume.lesion, true);
-  const Extent extent{volume.depth, volume.height, volume.width};
-  const auto brain = erode_slices(volume.mask, extent, options_.erosion);
-  for (std::size_t i = 0; i < map.size(); ++i)
-    if (brain[i] == 0) map[i] = 0.0f;
-  scored.residual = median_filter(map, extent, options_.median_size);
+  measure_errors(map, scored);
+  scored.residual = postprocess_map(std::move(map), volume.mask, extent_of(volume), options_);
   return scored;
 }
 
@@ -137,19 +115,21 @@ SetScores Evaluator::score_set(const MapMaker& make_map, const std::string& set,
   SetScores scores;
   scores.set = set;
   const auto count = static_cast<std::int64_t>(dataset_.volumes(set).size());
-  std::vector<double> sums(2, 0.0);
+  // One place per patient, so that the sums do not depend on which rank held whom.
+  std::vector<double> losses(static_cast<std::size_t>(count), 0.0), errors = losses;
   for (std::int64_t index = communicator.rank(); index < count; index += communicator.size()) {
     const ScoredVolume scored = score(make_map, set, index);
     scores.histogram.add(scored.residual, scored.volume.lesion);
-    sums[0] += scored.loss;
-    sums[1] += scored.l1;
+    losses[index] = scored.loss;
+    errors[index] = scored.l1.all;
     if (visit) visit(scored);
   }
   scores.histogram.sum_over_ranks(communicator);
-  communicator.sum_in_place(sums);
+  communicator.sum_in_place(losses);
+  communicator.sum_in_place(errors);
   scores.patients = count;
-  scores.loss = sums[0] / static_cast<double>(count);
-  scores.l1 = sums[1] / static_cast<double>(count);
+  scores.loss = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(count);
+  scores.l1 = std::accumulate(errors.begin(), errors.end(), 0.0) / static_cast<double>(count);
   scores.best = scores.histogram.best_dice();
   scores.auprc = scores.histogram.auprc();
   scores.auroc = scores.histogram.auroc();

@@ -13,21 +13,33 @@
 #include "trainer/diffusion/reconstruct.hpp"
 #include "trainer/evaluation/histogram.hpp"
 #include "trainer/evaluation/options.hpp"
+#include "trainer/metrics/extent.hpp"
 #include "trainer/models/diffusion_model.hpp"
 
 namespace gyrus {
+
+/// Means over all voxels, and over those outside and inside lesions; NaN where there are none.
+struct RegionMeans {
+  double all = 0.0, healthy = 0.0, lesion = 0.0;
+};
 
 /// A volume after reconstruction and post-processing.
 struct ScoredVolume {
   Volume volume;
   std::vector<float> reconstruction;  // [depth, height, width]; empty for maps without one
   std::vector<float> residual;        // |image - reconstruction|, brain only, median filtered
-  double l1 = 0.0;                    // mean absolute error over all voxels, before any post-processing
-  double l1_healthy = 0.0, l1_lesion = 0.0;  // the same outside and inside lesions; NaN without voxels
+  RegionMeans l1, l2;                 // of the raw map and of its square, before any post-processing
   double loss = 0.0;  // training loss of the reconstruction: brain pixels, range [-1, 1], mean over slices
 };
 
-/// Sums of a whole set; equal on all ranks.
+/// Fills l1 and l2 of `scored` from its raw map.
+void measure_errors(const std::vector<float>& map, ScoredVolume& scored);
+
+inline Extent extent_of(const Volume& volume) {
+  return {volume.depth, volume.height, volume.width};
+}
+
+/// Sums of a whole set; equal on all ranks, bit for bit, for every number of ranks.
 struct SetScores {
   std::string set;
   ResidualHistogram histogram;
@@ -54,6 +66,7 @@ class Evaluator {
   /// is used
   MapMaker residuals_of(DiffusionModel& model) const;
 
+  /// One volume. @throws DataError when it cannot be read
   ScoredVolume score(const MapMaker& make_map, const std::string& set, std::int64_t index) const;
 
   /// Scores a set, patients divided over ranks. `visit` sees each volume of this rank. Collective.

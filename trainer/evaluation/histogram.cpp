@@ -8,19 +8,10 @@
 #include "launch/error.hpp"
 
 namespace gyrus {
-namespace {
-
-std::int64_t bin_of(double residual) {
-  return std::clamp<std::int64_t>(static_cast<std::int64_t>(residual * ResidualHistogram::num_bins), 0,
-                                  ResidualHistogram::num_bins - 1);
-}
-
-}  // namespace
-
 void ResidualHistogram::add(std::span<const float> residual, std::span<const std::uint8_t> lesion) {
   require(residual.size() == lesion.size(), "a residual and its lesion mask have equal sizes");
   for (std::size_t i = 0; i < residual.size(); ++i)
-    ++counts_[(lesion[i] != 0 ? num_bins : 0) + bin_of(residual[i])];
+    ++counts_[(lesion[i] != 0 ? num_bins : 0) + threshold_grid::num_below(residual[i])];
 }
 
 void ResidualHistogram::sum_over_ranks(const mpi::Communicator& communicator) {
@@ -32,7 +23,9 @@ std::int64_t ResidualHistogram::lesion_voxels() const {
 }
 
 double ResidualHistogram::dice_above(double threshold) const {
-  const std::int64_t first = bin_of(threshold);
+  const std::int64_t first =
+      1 + std::clamp<std::int64_t>(static_cast<std::int64_t>(threshold * threshold_grid::size), 0,
+                                   threshold_grid::size - 1);
   const auto above = [&](std::int64_t label) {
     return std::accumulate(counts_.begin() + label * num_bins + first,
                            counts_.begin() + (label + 1) * num_bins, std::int64_t{0});
@@ -45,14 +38,13 @@ ResidualHistogram::Best ResidualHistogram::best_dice() const {
   Best best;
   const std::int64_t lesion = lesion_voxels();
   std::int64_t hits = 0, positives = 0;
-  // The lowest bin is not a threshold: above it lies everything but exact zeros, and below it nothing.
   for (std::int64_t bin = num_bins - 1; bin >= 1; --bin) {
     hits += counts_[num_bins + bin];
     positives += counts_[num_bins + bin] + counts_[bin];
     const double dice = positives + lesion == 0
                             ? 0.0
                             : 2.0 * static_cast<double>(hits) / static_cast<double>(positives + lesion);
-    if (dice > best.dice) best = {dice, static_cast<double>(bin) / num_bins};
+    if (dice > best.dice) best = {dice, threshold_grid::threshold(bin - 1)};
   }
   return best;
 }

@@ -2,35 +2,57 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trainer/evaluation/evaluator.hpp"
+#include "trainer/evaluation/slice_scores.hpp"
+#include "trainer/evaluation/threshold_curve.hpp"
+#include "trainer/metrics/components.hpp"
+#include "trainer/metrics/confusion.hpp"
+#include "trainer/metrics/distances.hpp"
+#include "trainer/metrics/ranking.hpp"
 
 namespace gyrus {
 
-/// Scores of one patient at a given threshold; NaN where one is not defined (no lesion, empty map).
+/// How well the image was reproduced. NaN for maps without a reconstruction.
+struct ReconstructionQuality {
+  double psnr = 0.0, ssim = 0.0;  // dB; 0 ... 1
+};
+ReconstructionQuality reconstruction_quality(const ScoredVolume& scored);
+
+/// Scores of one patient at a given threshold; NaN where one is not defined.
 struct PatientScores {
-  std::string set, id, subject;
-  double age = 0.0;
-  std::int64_t lesion_voxels = 0, predicted_voxels = 0;
-  double dice = 0.0, precision = 0.0, recall = 0.0;
-  double best_dice =
-      0.0;  // at the patient's own best threshold, without component removal: an upper bound (Q40)
-  double auprc = 0.0, auroc = 0.0;
-  double anomaly_score = 0.0;  // mean filtered residual inside the brain mask
-  double l1 = 0.0, l1_lesion = 0.0, l1_healthy = 0.0;
+  double threshold = 0.0;
+  Confusion counts;
+  Rates rates;
+  BestThreshold best;         // at the patient's own best threshold: an upper bound (Q40)
+  RankingAreas whole, brain;  // over all voxels, and over those inside the un-eroded mask (Q46)
+  SurfaceScores surface;
+  LesionCounts lesions;
+  std::vector<SliceScore> slices;
 };
 
-/// Method section 7, steps 7-10, corrected: proper counts (Q42).
-PatientScores score_patient(const ScoredVolume& scored, double threshold, std::int64_t min_component);
+/// Method section 7, steps 7 to 11, of a volume in a labelled set.
+PatientScores score_patient(const ScoredVolume& scored, double threshold, const EvaluationOptions& options);
 
-/// Name and value of every number of a row, in the order of the tables.
-std::vector<std::pair<std::string, double>> numbers_of(const PatientScores& scores);
+/// The volume's own best threshold, by the search of the options (Q41).
+BestThreshold own_best_threshold(const ScoredVolume& scored, const EvaluationOptions& options);
 
-struct MeanAndDeviation {
-  double mean = 0.0, deviation = 0.0;
-  std::int64_t count = 0;  // of values that are not NaN
-};
-MeanAndDeviation summarise(const std::vector<double>& values);
+/// The volume's maps at every threshold, without small components where the search drops them.
+ThresholdCurve own_curve(const ScoredVolume& scored, const EvaluationOptions& options);
+
+/// Counts at a threshold. @param drop_components  whether small components are dropped first
+Confusion confusion_above(const ScoredVolume& scored, double threshold, bool drop_components,
+                          const EvaluationOptions& options);
+
+/// Mean filtered residual inside the un-eroded brain mask; 0 without a brain.
+double anomaly_score(const ScoredVolume& scored);
+
+/// Name and value of every number, in the order of the tables: the first ones of any volume, the second ones
+/// of volumes that were scored at a threshold.
+using Numbers = std::vector<std::pair<std::string, double>>;
+Numbers numbers_of(const ScoredVolume& scored, const ReconstructionQuality& quality);
+Numbers numbers_of(const PatientScores& scores, const EvaluationOptions& options);
 
 }  // namespace gyrus

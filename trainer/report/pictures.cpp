@@ -80,7 +80,7 @@ void write_picture(const std::filesystem::path& file, const ScoredVolume& scored
         const float residual = scored.residual[voxel];
         const std::array<Colour, num_columns> colours = {
             grey(volume.image[voxel]), grey(scored.reconstruction[voxel]), heat(residual),
-            grey(residual >= threshold ? 1.0 : 0.0), grey(volume.lesion[voxel] != 0 ? 1.0 : 0.0)};
+            grey(residual > threshold ? 1.0 : 0.0), grey(volume.lesion[voxel] != 0 ? 1.0 : 0.0)};
         for (std::int64_t column = 0; column < num_columns; ++column)
           canvas.set(column * (tile_width + gap) + x,
                      static_cast<std::int64_t>(row) * (tile_height + gap) + y, colours[column]);
