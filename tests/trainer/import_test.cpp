@@ -14,6 +14,7 @@
 #include "trainer/checkpoint/resume.hpp"
 #include "trainer/diffusion/schedule.hpp"
 #include "trainer/models/diffusion_model.hpp"
+#include "trainer/models/initial_weights.hpp"
 #include "trainer/state_tensors.hpp"
 
 namespace gyrus {
