@@ -43,11 +43,10 @@ void ValidationOptions::fields(Fields& f) {
   f.field("every_samples", every_samples, "0: only at the end",
           {.min = 0, .unit = "samples", .may_change_on_resume = true});
   f.field("set", set, "labelled set whose Dice curve is followed", {.may_change_on_resume = true});
-  f.field(
-      "loss", loss,
-      "fixed: of the reconstructions, with noise that belongs to each volume; random: the training loss of "
-      "one random augmented slice per volume, drawn anew each time (Q19: the published code's)",
-      {.choices = {"fixed", "random"}, .may_change_on_resume = true});
+  f.field("loss", loss,
+          "fixed: with noise (or masks) that belong to each volume; random: the training loss of one random "
+          "augmented slice per volume (or other masks), drawn anew each time (Q19: the published code's)",
+          {.choices = {"fixed", "random"}, .may_change_on_resume = true});
   f.field("pictures", pictures, "volumes shown in pictures/ at each validation",
           {.min = 0, .max = 64, .may_change_on_resume = true});
 }

@@ -50,23 +50,27 @@ class SparkTask : public Task {
   }
 
  private:
-  ScoredVolume restore(SparkModel& model, const std::string& set, std::int64_t index) const;
+  ScoredVolume restore(SparkModel& model, const std::string& set, std::int64_t index,
+                       std::int64_t step) const;
 
   const Options& options_;
   std::shared_ptr<const Dataset> dataset_;
   torch::Device device_;
 };
 
-/// The volume with its hidden cells restored; the masks belong to the volume and do not change over a
-/// training.
-ScoredVolume SparkTask::restore(SparkModel& model, const std::string& set, std::int64_t index) const {
+/// The volume with its hidden cells restored. The masks belong to the volume and do not change over a
+/// training, unless validation.loss=random draws them anew at each validation (Q19).
+ScoredVolume SparkTask::restore(SparkModel& model, const std::string& set, std::int64_t index,
+                                std::int64_t step) const {
   ScoredVolume scored;
   scored.volume = dataset_->read_volume(set, index);
   const Volume& volume = scored.volume;
+  const bool anew = options_.validation.loss == "random";
+  const std::uint64_t key = digest64(volume.id, anew ? static_cast<std::uint64_t>(step) : 0);
   std::vector<Random> random;
   for (std::int64_t slice = 0; slice < volume.depth; ++slice)
     random.emplace_back(static_cast<std::uint64_t>(options_.seed), Stream::spark_mask,
-                        static_cast<std::uint64_t>(slice), digest64(volume.id));
+                        static_cast<std::uint64_t>(slice), key);
   const torch::Tensor visible =
       draw_visible(options_.model, volume.mask, volume.height, volume.width, random);
   const torch::Tensor slices =
@@ -92,7 +96,7 @@ ScoredVolume SparkTask::restore(SparkModel& model, const std::string& set, std::
   return scored;
 }
 
-SetScores SparkTask::validate(torch::nn::Module& network, const std::string& set, std::int64_t,
+SetScores SparkTask::validate(torch::nn::Module& network, const std::string& set, std::int64_t step,
                               const mpi::Communicator& communicator, const Visit& visit) const {
   const torch::NoGradGuard no_gradient;
   const auto start = std::chrono::steady_clock::now();
@@ -103,7 +107,7 @@ SetScores SparkTask::validate(torch::nn::Module& network, const std::string& set
   // Each entry is one rank's own, so that sums do not depend on how ranks share the volumes.
   std::vector<double> losses(static_cast<std::size_t>(scores.patients), 0.0);
   for (std::int64_t index = communicator.rank(); index < scores.patients; index += communicator.size()) {
-    const ScoredVolume scored = restore(model, set, index);
+    const ScoredVolume scored = restore(model, set, index, step);
     losses[static_cast<std::size_t>(index)] = scored.loss;
     if (visit) visit(scored);
   }

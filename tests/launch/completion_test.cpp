@@ -54,10 +54,10 @@ TEST(Completion, OffersGroupsAndKeysLevelByLevel) {
   EXPECT_THAT(complete({"train", "tra"}), ElementsAre("trainer.", "trainer="));
   EXPECT_THAT(complete({"train", "trainer.m"}), ElementsAre("trainer.micro_batch="));
   EXPECT_THAT(complete({"train", "+exp"}), ElementsAre("+experiment="));
-  EXPECT_THAT(complete({"config", "show", "mod"}), ElementsAre("model="));
+  EXPECT_THAT(complete({"config", "show", "mod"}), ElementsAre("model/encoder=", "model="));
   EXPECT_THAT(complete({"config", "mod"}), IsEmpty());  // a command comes first
   EXPECT_THAT(complete({"sweep", "st"}), ElementsAre("status"));
-  EXPECT_THAT(complete({"sweep", "mod"}), ElementsAre("model="));
+  EXPECT_THAT(complete({"sweep", "mod"}), ElementsAre("model/encoder=", "model="));
 }
 
 TEST(Completion, OffersOptionsChoicesAndTheNextValueOfASweep) {
