@@ -10,6 +10,7 @@
 #include "launch/config/node.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
+#include "launch/log.hpp"
 #include "slurm/batch_script.hpp"
 #include "slurm/process.hpp"
 #include "slurm/scheduler.hpp"
@@ -63,12 +64,17 @@ struct Submission {
   }
 };
 
-/// The job that `submit.after` describes. Of what the user typed it takes the part that says how to run.
+/// Whether an override is for both jobs: how to run, and on which data. Other folds or another folder of
+/// shards would let the first job learn from what the second one is tested on.
+bool is_for_both_jobs(const std::string& text) {
+  const std::string key = text.substr(std::min(text.find_first_not_of("+~"), text.size()));
+  const bool is_about_data = key.starts_with("data.") || key.starts_with("data=");
+  return is_about_data || (key.starts_with("submit.") && !key.starts_with("submit.after"));
+}
+
+/// The job that `submit.after` describes.
 Submission compose_first(ConfigArguments given, const Submission& second, const CheckConfig& check) {
-  std::erase_if(given.overrides, [](const std::string& text) {
-    const std::string key = text.substr(std::min(text.find_first_not_of('+'), text.size()));
-    return !key.starts_with("submit.") || key.starts_with("submit.after");
-  });
+  std::erase_if(given.overrides, [](const std::string& text) { return !is_for_both_jobs(text); });
   given.overrides.insert(given.overrides.end(), second.options.after.begin(), second.options.after.end());
   Submission first = Submission::compose(given, check);
   if (!first.options.after.empty())
@@ -100,7 +106,12 @@ int submit_verb(const std::vector<std::string>& arguments, const CheckConfig& ch
   }
   std::string first_id;
   if (first) fmt::print("{}\n", first_id = first->submit(""));
-  fmt::print("{}\n", job.submit(first_id));
+  try {
+    fmt::print("{}\n", job.submit(first_id));
+  } catch (const Error&) {
+    if (first) log::error("job {} was submitted and runs; `scancel {}` ends it", first_id, first_id);
+    throw;
+  }
   return 0;
 }
 

@@ -27,7 +27,7 @@ void SubmitOptions::fields(Fields& f) {
   f.field(
       "after", after,
       "overrides of a job that is submitted too and has to finish before this one starts, as a pre-training "
-      "does; it takes the submit.* overrides of this one",
+      "does; it takes the submit.* and data overrides of this one",
       rules({}));
 }
 

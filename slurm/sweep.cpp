@@ -72,6 +72,16 @@ void refuse_run_dir(const SweepJob& job) {
           "a sweep gives each trial its run.dir; hydra.sweep.dir and hydra.sweep.subdir choose the folders");
 }
 
+/// A trial is one job.
+void refuse_two_jobs(const Config& trial) {
+  SubmitOptions options;
+  trial.bind("submit", options);
+  if (!options.after.empty())
+    throw ConfigError(
+        "submit.after makes two jobs of a run, which a sweep does not; run the first one by itself and give "
+        "submit.after=[]");
+}
+
 /// The trial's configuration, writing into `run_dir`.
 Config config_of_trial(SweepJob& job, const fs::path& run_dir) {
   apply_override(job.root, parse_override(fmt::format("run.dir='{}'", run_dir.string())),
@@ -103,6 +113,7 @@ PreparedSweep prepare(const ConfigArguments& given, const CheckConfig& check) {
     try {
       sweep.configs.push_back(config_of_trial(job, trial.run_dir));
       check(sweep.configs.back());
+      refuse_two_jobs(sweep.configs.back());
       check_equal_for_all(sweep.configs.front(), sweep.configs.back());
     } catch (const ConfigError& error) {
       throw ConfigError(fmt::format("trial {} ({}): {}; no trial was started", trial.number,

@@ -1,5 +1,7 @@
 #include "slurm/sweep_table.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -62,8 +64,10 @@ std::map<std::string, json> last_validations(const fs::path& metrics_file) {
   return latest;
 }
 
+/// Six digits of a fraction; metrics.jsonl has all of them.
 std::string metric_cell(const json& entry, const char* name) {
   if (!entry.is_object() || !entry.contains(name) || entry[name].is_null()) return "";
+  if (entry[name].is_number_float()) return fmt::format("{:.6g}", entry[name].get<double>());
   return entry[name].dump();
 }
 

@@ -90,6 +90,11 @@ void check_pretraining(const Options& options) {
         "data.image_size {} x {} is not divided into several cells of {} pixels, which "
         "model.encoder.blocks with {} stages needs for model.kind=spark; crop or pad to a multiple",
         rows, columns, cell, options.model.encoder.blocks.size()));
+  const ModelOptions& model = options.model;
+  if (!model.encoder.init.empty() || model.condition_dropout != 0.0 || model.unet.injection != "concat")
+    throw ConfigError(
+        "model.encoder.init, model.condition_dropout and model.injection have nothing to act on with "
+        "model.kind=spark: the pre-training starts at random weights and has no UNet; leave them out");
   if (options.trainer.micro_batch != 0)
     throw ConfigError(
         "trainer.micro_batch has to be auto with model.kind=spark: its batch norms see the whole "

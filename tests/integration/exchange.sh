@@ -27,6 +27,16 @@ train 1 resumed "${run[@]}" checkpoint.resume="$work/imported/checkpoints/step-0
 [ "$(weights_digest resumed)" = "$(weights_digest whole)" ] || fail "the imported run goes on differently"
 train 1 average checkpoint.resume="$work/imported/checkpoints/step-000000020" || { cat average.log; fail "resuming with an average"; }
 
+echo "--- a pre-training"
+train 1 spark model=spark_small trainer.max_samples=80 || { cat spark.log; fail "pre-training"; }
+"$published_file" runs/spark/checkpoints/step-000000010 spark.ckpt || fail "no published file of a pre-training"
+expect_code 2 "$gyrus" checkpoint import spark.ckpt spark "${tiny[@]}" 2>refused.log
+grep -q "name it with model=" refused.log || { cat refused.log; fail "a pre-training was taken for a diffusion model"; }
+"$gyrus" checkpoint import spark.ckpt spark "${tiny[@]}" model=spark_small 2>import.log || { cat import.log; fail "import of a pre-training"; }
+"$gyrus" checkpoint diff spark runs/spark/checkpoints/step-000000010 || fail "the imported pre-training differs"
+train 1 initialised trainer.max_samples=8 model.encoder.init="$work/spark" || { cat initialised.log; fail "training from an imported encoder"; }
+grep -q "the encoder starts from $work/spark/checkpoints/step-000000010" initialised.log || { cat initialised.log; fail "the imported encoder was not taken"; }
+
 echo "--- export and diff"
 "$gyrus" checkpoint export imported weights.safetensors 2>export.log || { cat export.log; fail "export"; }
 "$gyrus" checkpoint diff imported weights.safetensors || fail "the exported weights differ"

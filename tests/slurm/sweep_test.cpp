@@ -19,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 using Strings = std::vector<std::string>;
 
 /// A program with few options.
@@ -34,6 +35,14 @@ struct FakeProgram {
     std::int64_t level = 0;
     void fields(Fields& f) { f.field("level", level, "", {.min = 1.0}); }
   } noise;
+  struct Data {
+    std::string root;
+    std::int64_t fold = 0;
+    void fields(Fields& f) {
+      f.field("root", root, "");
+      f.field("fold", fold, "");
+    }
+  } data;
   struct Fake {
     std::int64_t exit_code = 0;
     void fields(Fields& f) { f.field("exit_code", exit_code, ""); }
@@ -48,6 +57,7 @@ struct FakeProgram {
     f.group("sweep", sweep);
     f.group("run", run);
     f.group("noise", noise);
+    f.group("data", data);
     f.group("fake", fake);
   }
   static void check(const Config& config) {
@@ -64,7 +74,7 @@ class Verbs : public testing::Test {
     fs::create_directories(configs);
     std::ofstream(configs / "config.yaml")
         << "seed: 1\nrun: {name: one, dir: " << (commands_.folder() / "runs/one").string()
-        << "}\nnoise: {level: 500}\nfake: {exit_code: 0}\n";
+        << "}\ndata: {root: cache, fold: 0}\nnoise: {level: 500}\nfake: {exit_code: 0}\n";
     setenv("GYRUS_CONFIGS", configs.c_str(), 1);
     sweep_dir_ = commands_.folder() / "sweep";
   }
@@ -136,6 +146,31 @@ TEST_F(Verbs, SubmitRefusesAWrongOptionBeforeItWritesAnything) {
   EXPECT_THAT(message_of<ConfigError>([&] { submit({"submit.launcher=ssh"}); }),
               HasSubstr("choices: srun, mpirun"));
   EXPECT_FALSE(fs::exists(commands_.folder() / "runs"));
+}
+
+TEST_F(Verbs, TwoJobsHaveTheSameDataAndTheSecondWaits) {
+  commands_.add("sbatch", "echo x >> $FOLDER/count; echo $((4710 + $(wc -l < $FOLDER/count)))");
+  const fs::path first = commands_.folder() / "runs/first";
+  const Strings given = {"data.fold=3", "data.root=shards", "noise.level=300", "submit.nodes=3",
+                         "submit.after=['run.dir=" + first.string() + "']"};
+  EXPECT_EQ(output_of([&] { submit(given); }), "4711\n4712\n");
+  EXPECT_EQ(read_file(first / ".hydra/overrides.yaml"),
+            "- data.fold=3\n- data.root=shards\n- submit.nodes=3\n- run.dir=" + first.string() + "\n");
+  const fs::path second = commands_.folder() / "runs/one";
+  EXPECT_THAT(read_file(second / "job.sbatch"), HasSubstr("--dependency=afterok:4711\n"));
+  EXPECT_THAT(read_file(first / "job.sbatch"), Not(HasSubstr("--dependency")));
+}
+
+TEST_F(Verbs, AFirstJobWhoseSecondIsRefusedIsNamed) {
+  commands_.add("sbatch",
+                "[ -e $FOLDER/count ] && { echo 'sbatch: error: too many jobs' >&2; exit 1; }; touch "
+                "$FOLDER/count; echo 4711");
+  const std::string after = "submit.after=['run.dir=" + (commands_.folder() / "runs/first").string() + "']";
+  testing::internal::CaptureStderr();
+  std::string message;
+  output_of([&] { message = message_of<ConfigError>([&] { submit({after}); }); });
+  EXPECT_THAT(message, HasSubstr("too many jobs"));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("`scancel 4711` ends it"));
 }
 
 TEST_F(Verbs, LocalSweepRunsEveryTrialAndCollectsOneTable) {
@@ -262,6 +297,8 @@ TEST_F(Verbs, SweepRefusesWhatCannotVary) {
   EXPECT_THAT(message("hydra.job.name=a,b"), HasSubstr("takes one value for the whole sweep"));
   EXPECT_THAT(message("noise.level=interval(1,5)"), HasSubstr("use range() or choice()"));
   EXPECT_THAT(message("noise.level=range(5,5)"), HasSubstr("range() has no value"));
+  EXPECT_THAT(message("submit.after=['seed=1']"),
+              HasSubstr("makes two jobs of a run, which a sweep does not"));
   EXPECT_THAT(message("hydra.sweep.subdir=same"), HasSubstr("two trials have the folder"));
   EXPECT_FALSE(fs::exists(sweep_dir_));
 }

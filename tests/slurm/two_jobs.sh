@@ -3,8 +3,8 @@
 source "$(dirname "$0")/cluster_tests.sh"
 
 prepare_data
-first=(experiment=quickstart data.root="$work/data" model=spark_small checkpoint.metric=loss trainer.max_samples=320
-  trainer.global_batch=8 run.dir="$work/runs/encoder")
+first=(experiment=quickstart model=spark_small trainer.max_samples=320 trainer.global_batch=8
+  run.dir="$work/runs/encoder")
 after=$(printf ",'%s'" "${first[@]}")  # in quotes: Hydra's lists hold no = without them
 after="[${after:1}]"
 
@@ -19,10 +19,13 @@ refused() { # WORDS AFTER
 refused 'both jobs have the run.dir' "['experiment=quickstart','run.dir=$work/runs/both']"
 refused 'only two jobs are chained' "['experiment=cddpm_pretrained_4mm']"
 
-ids=$(submit both submit.after="$after" model.encoder.init="$work/runs/encoder")
+ids=$(submit both submit.after="$after" model.encoder.init="$work/runs/encoder" data.folds=3 data.fold=1)
 encoder=$(head -n 1 <<<"$ids") training=$(tail -n 1 <<<"$ids")
 [ "$encoder" != "$training" ] || fail "not two jobs: $ids"
 [ "$(job_field "$training" Dependency)" != "(null)" ] || has_ended "$encoder" || fail "job $training does not wait for $encoder"
+for run in encoder both; do # an encoder of another fold would have learned from the held-out brains
+  grep -q '^  folds: 3' "runs/$run/config.yaml" && grep -q '^  fold: 1' "runs/$run/config.yaml" || fail "$run has other folds"
+done
 expect_completed "$encoder" 240
 expect_completed "$training" 240
 grep -q 'the encoder starts from .*runs/encoder' runs/both/slurm-"$training".out || fail "the encoder's weights were not taken"

@@ -94,6 +94,26 @@ inline std::string values_of(const std::vector<float>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
 }
 
+/// The optimizer's state of one parameter of [2, 3]. @param write_step  writes the value of "step"
+template <class WriteStep>
+void write_moments(PickleWriter& p, const WriteStep& write_step) {
+  p.text("optimizer_states").raw("]}(").text("state").raw("}").integer(0).raw("}(").text("step");
+  write_step();
+  p.text("exp_avg").tensor("FloatStorage", "2", 6, 0, {2, 3}, {3, 1});
+  p.text("exp_avg_sq").tensor("FloatStorage", "2", 6, 0, {2, 3}, {3, 1});
+  p.raw("us").text("param_groups").raw("]ua");
+}
+
+/// A checkpoint of nothing but moments whose step is a tensor without dimensions, at `offset` of the values
+/// 7 to 12.
+inline std::string checkpoint_with_step_at(std::int64_t offset) {
+  PickleWriter p;
+  p.raw("}(").text("state_dict").raw("}");
+  write_moments(p, [&] { p.tensor("FloatStorage", "2", 6, offset, {}, {}); });
+  return zip_of(
+      {{"archive/data.pkl", p.raw("u").finish()}, {"archive/data/2", values_of({7, 8, 9, 10, 11, 12})}});
+}
+
 /// A small checkpoint in the published layout: two weights that share a storage, a counter, moments, foreign
 /// objects.
 inline std::string small_checkpoint(bool is_large = false) {
@@ -104,10 +124,7 @@ inline std::string small_checkpoint(bool is_large = false) {
   p.text("a.transposed").tensor("FloatStorage", "0", 6, 0, {3, 2}, {1, 3});
   p.text("a.num_batches_tracked").tensor("LongStorage", "1", 1, 0, {}, {});
   p.raw("u}").text("_metadata").raw("Nsb");
-  p.text("optimizer_states").raw("]}(").text("state").raw("}").integer(0).raw("}(").text("step").integer(36);
-  p.text("exp_avg").tensor("FloatStorage", "2", 6, 0, {2, 3}, {3, 1});
-  p.text("exp_avg_sq").tensor("FloatStorage", "2", 6, 0, {2, 3}, {3, 1});
-  p.raw("us").text("param_groups").raw("]ua");
+  write_moments(p, [&] { p.integer(36); });
   p.text("hyper_parameters")
       .raw("}")
       .text("cfg")

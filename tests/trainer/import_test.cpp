@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "launch/error.hpp"
-#include "tests/support/torch_file.hpp"
+#include "tests/support/torch_file_tensors.hpp"
 #include "trainer/checkpoint/compare.hpp"
 #include "trainer/checkpoint/resume.hpp"
 #include "trainer/diffusion/schedule.hpp"
@@ -58,29 +58,20 @@ struct PublishedFile {
     std::int64_t index = 0;
     PickleWriter moments;
     for (const auto& item : model.named_parameters()) {
-      if (item.key() != left_out) tensor(p.text(item.key()), item.value());
+      if (item.key() != left_out) storages.add(p.text(item.key()), item.value());
       moments.integer(index++).raw("}(").text("step").integer(24);
-      tensor(moments.text("exp_avg"), torch::full_like(item.value(), 0.5) * static_cast<double>(index));
+      storages.add(moments.text("exp_avg"), torch::full_like(item.value(), 0.5) * static_cast<double>(index));
       if (item.key() != without_second)
-        tensor(moments.text("exp_avg_sq"), torch::full_like(item.value(), 0.25));
+        storages.add(moments.text("exp_avg_sq"), torch::full_like(item.value(), 0.25));
       moments.raw("u");
     }
     for (const auto& item : model.named_buffers()) state[item.key()] = item.value();
-    for (const auto& [name, value] : state) tensor(p.text(name), value);
+    for (const auto& [name, value] : state) storages.add(p.text(name), value);
     const std::string all = moments.finish();
     p.raw("u").text("optimizer_states").raw("]}").text("state").raw("}(");
     p.raw(std::string_view(all).substr(2, all.size() - 3)).raw("usau");
-    entries.push_back({"archive/data.pkl", p.finish()});
-    std::ofstream(path, std::ios::binary) << torch_file::zip_of(entries);
-  }
-  void tensor(PickleWriter& p, const torch::Tensor& value) {
-    const torch::Tensor plain = value.detach().contiguous();
-    const std::string key = std::to_string(entries.size());
-    entries.push_back({"archive/data/" + key, {static_cast<const char*>(plain.data_ptr()), plain.nbytes()}});
-    const char* type = plain.scalar_type() == torch::kInt64  ? "LongStorage"
-                       : plain.scalar_type() == torch::kHalf ? "HalfStorage"
-                                                             : "FloatStorage";
-    p.tensor(type, key, plain.numel(), 0, plain.sizes().vec(), plain.strides().vec());
+    storages.entries.push_back({"archive/data.pkl", p.finish()});
+    std::ofstream(path, std::ios::binary) << torch_file::zip_of(storages.entries);
   }
   TrainState import() {
     write();
@@ -100,7 +91,7 @@ struct PublishedFile {
   DiffusionModel model;
   NamedTensors extra;
   std::string left_out, without_second;
-  std::vector<torch_file::Entry> entries;
+  torch_file::StorageEntries storages;
   fs::path path = fs::temp_directory_path() / ("gyrus_import_" + std::to_string(::getpid()) + ".ckpt");
   PublishedCheckpoint checkpoint;
 };

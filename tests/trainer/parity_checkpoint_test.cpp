@@ -1,18 +1,28 @@
-// Case 15: the layout of the published checkpoints, and a small one of them, value by value.
+// Case 15: the layout of the published checkpoints, a small one of them, value by value, and full ones, whose
+// import gives the outputs of the other cases.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <fstream>
+
 #include "launch/error.hpp"
 #include "tests/support/parity.hpp"
+#include "tests/support/torch_file_tensors.hpp"
+#include "tests/trainer/cddpm_reconstruction.hpp"
+#include "trainer/checkpoint/encoder_init.hpp"
 #include "trainer/checkpoint/import.hpp"
+#include "trainer/checkpoint/store.hpp"
 #include "trainer/models/diffusion_model.hpp"
+#include "trainer/models/spark.hpp"
+#include "trainer/state_tensors.hpp"
 
 namespace gyrus {
 namespace {
 
 using parity::Case;
 using testing::HasSubstr;
+using torch_file::PickleWriter;
 
 std::filesystem::path sample() {
   return parity::folder() / "sample_reference.ckpt";
@@ -138,6 +148,81 @@ TEST(CheckpointParity, TheSampleIsNoWholeModel) {
   } catch (const DataError& problem) {
     EXPECT_THAT(problem.what(), HasSubstr("missing:"));
   }
+}
+
+/// A checkpoint of the full size as torch.save writes it: every tensor of the layout `group`, values by the
+/// fill.
+class FullSizeFile {
+ public:
+  FullSizeFile(const Case& c, const std::string& group) {
+    torch_file::StorageEntries storages;
+    PickleWriter p;
+    p.raw("}(").text("epoch").integer(710).text("global_step").integer(8520).text("state_dict").raw("}(");
+    const std::string salt = c.text_attribute("/", "fill_salt");
+    for (const Row& row : rows_of(c, group)) storages.add(p.text(row.name), value_of(row, salt));
+    p.raw("u").text("optimizer_states").raw("]u");
+    storages.entries.push_back({"archive/data.pkl", p.finish()});
+    std::ofstream(path_, std::ios::binary) << torch_file::zip_of(storages.entries);
+  }
+  ~FullSizeFile() { std::filesystem::remove(path_); }
+  FullSizeFile(const FullSizeFile&) = delete;
+  FullSizeFile& operator=(const FullSizeFile&) = delete;
+
+  TrainState import_into(const torch::nn::Module& model) const {
+    return import_state(read_published(path_), layout_of(model), /*global_batch=*/32, path_);
+  }
+
+ private:
+  static torch::Tensor value_of(const Row& row, const std::string& salt) {
+    if (row.kind == "counter") return torch::full(row.shape, 8520, torch::kInt64);
+    if (row.kind != "constant")
+      return parity::fill(salt, row.name, row.shape, row.offset, row.scale, torch::kFloat32);
+    if (!row.name.starts_with("diffusion.") || row.name == "diffusion.p2_loss_weight")
+      return torch::ones(row.shape);
+    return Case("schedule").tensor("/T1000/" + row.name.substr(10) + "_f32").to(torch::kFloat32);
+  }
+
+  std::filesystem::path path_ =
+      std::filesystem::temp_directory_path() / ("gyrus_full_size_" + std::to_string(::getpid()) + ".ckpt");
+};
+
+TEST(CheckpointParity, AnImportedModelGivesThePublishedOutputs) {
+  SKIP_WITHOUT_THE_CASE();
+  if (!Case::available("schedule") || !Case::available("unet_full_cond") || !Case::available("cddpm"))
+    GTEST_SKIP() << "skipped: no parity cases schedule, unet_full_cond, cddpm at " << parity::folder();
+  torch::set_num_threads(1);
+  DiffusionModel model{ModelOptions{}};
+  load_tensors(model, FullSizeFile(Case("checkpoint"), "/cddpm").import_into(model).weights, "the import");
+  const Case unet("unet_full_cond");
+  {
+    const torch::NoGradGuard no_gradient;
+    const auto input = [&](const char* name) { return unet.tensor(name).to(torch::kFloat32); };
+    unet.expect("/output",
+                model.unet().forward(input("/input/x"), unet.tensor("/input/t"), input("/input/c")),
+                torch::kFloat32);
+  }
+  expect_published_reconstruction(Case("cddpm"), model, torch::kFloat32);
+}
+
+TEST(CheckpointParity, AnImportedPretrainingGivesItsEncoder) {
+  SKIP_WITHOUT_THE_CASE();
+  if (!Case::available("encoder")) GTEST_SKIP() << "skipped: no parity case encoder at " << parity::folder();
+  torch::set_num_threads(1);
+  const SparkModel pretrained(EncoderOptions{}, SparkOptions{});
+  const auto folder = std::filesystem::path(testing::TempDir()) / "gyrus_imported_spark";
+  std::filesystem::remove_all(folder);
+  const auto saved = CheckpointStore(folder).save(
+      FullSizeFile(Case("checkpoint"), "/spark").import_into(pretrained), /*is_best=*/true, /*keep_last=*/1);
+
+  const Case c("encoder");
+  DiffusionModel model{ModelOptions{}};
+  parity::fill_model(c, model.encoder(), torch::kFloat32, "encoder.encoder.");
+  initialise_encoder(model, saved);
+  std::filesystem::remove_all(folder);
+  model.eval();
+  const torch::NoGradGuard no_gradient;
+  c.expect("/from_spark/output", model.encoder().forward(c.tensor("/input/x").to(torch::kFloat32)),
+           torch::kFloat32);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "tests/support/parity.hpp"
+#include "tests/trainer/cddpm_reconstruction.hpp"
 #include "trainer/checkpoint/encoder_init.hpp"
 #include "trainer/checkpoint/store.hpp"
 #include "trainer/diffusion/corruption.hpp"
@@ -154,28 +155,7 @@ TEST_P(CddpmParity, TrainingLossGradientsAndReconstruction) {
   parity::fill_model(c, model, type);
   const Schedule schedule(1000);
 
-  model.eval();
-  {
-    const torch::NoGradGuard no_gradient;
-    const torch::Tensor volume =
-        c.tensor("/test/volume").to(type).permute({2, 0, 1}).unsqueeze(1).contiguous();
-    c.expect("/test/condition", model.encoder().forward(volume), type);
-    const torch::Tensor seeds = c.tensor("/test/noise_seeds");
-    const std::vector<std::int64_t> levels = {249, 499, 749};
-    const Reconstructor reconstructor({}, {}, 96, 96);
-    const auto shared_field = [&](std::int64_t seed_index) {
-      torch::Tensor field = torch::empty({96, 96}, torch::kFloat64);
-      SimplexField{}.fill(SimplexNoise(seeds[seed_index].item<std::int64_t>()), 96, 96,
-                          field.data_ptr<double>());
-      return field.to(torch::kHalf).to(type).expand({volume.size(0), 1, 96, 96});
-    };
-    const auto to_volume = [](const torch::Tensor& slices) { return slices.squeeze(1).permute({1, 2, 0}); };
-    const auto noise = [&](std::int64_t level) {
-      return shared_field(level == 249 ? 0 : level == 499 ? 1 : 2);
-    };
-    c.expect("/test/single_499", to_volume(reconstructor.reconstruct(model, volume, {499}, noise)), type);
-    c.expect("/test/ensemble", to_volume(reconstructor.reconstruct(model, volume, levels, noise)), type);
-  }
+  expect_published_reconstruction(c, model, type);
 
   model.train();
   const torch::Tensor x = c.tensor("/train/x").to(type), t = c.tensor("/train/t");

@@ -107,6 +107,14 @@ TEST_F(Published, DamagedValuesAreFoundByTheChecksum) {
   EXPECT_THAT(refusal_of(content), HasSubstr("entry archive/data/0 is damaged"));
 }
 
+TEST_F(Published, ADamagedStepIsNotBelieved) {
+  std::string content = torch_file::checkpoint_with_step_at(0);
+  write(content);
+  EXPECT_EQ(read_published(file_).moments.at(0).step, 7);
+  content[content.find(torch_file::values_of({7, 8, 9}))] ^= 1;
+  EXPECT_THAT(refusal_of(content), HasSubstr("entry archive/data/2 is damaged"));
+}
+
 TEST_F(Published, OtherArchivesAreNamed) {
   EXPECT_THAT(refusal_of("not a zip archive, but long enough for an end record"), HasSubstr("no end record"));
   EXPECT_THAT(refusal_of(zip_of({{"word/document.xml", "x"}})), HasSubstr("has no entry /data.pkl"));
@@ -188,6 +196,16 @@ TEST_F(Published, BombsStaySmall) {
   EXPECT_EQ(refusal_of_pickle(PickleWriter().raw(nested).finish()), "no error");
   const std::string huge(5'000'000, 'N');
   EXPECT_THROW(read_pickle(std::as_bytes(std::span(huge)), "data.pkl"), DataError);
+  // A long tuple of arguments is not copied into each tensor that it makes.
+  PickleWriter repeated;
+  repeated.import("torch._utils", "_rebuild_tensor_v2").raw("q\x01((").text("storage");
+  repeated.import("torch", "FloatStorage").text("0").text("cpu").integer(1).raw("tQ");
+  repeated.raw(std::string(100'000, 'N')).raw("tq\x02");
+  for (int i = 0; i < 1'000; ++i) repeated.raw("h\x01h\x02R\x86");
+  const std::string bytes = repeated.finish();
+  const Pickle pickle = read_pickle(std::as_bytes(std::span(bytes)), "data.pkl");
+  for (const PickleNode& node : pickle.nodes)
+    if (node.kind == PickleNode::Kind::tensor) EXPECT_EQ(node.items.size(), 4u);
   PickleWriter circle;
   circle.raw("}q\x01").text("state_dict").raw("h\x01s");
   EXPECT_THAT(refusal_of(zip_of({{"archive/data.pkl", circle.finish()}})),
@@ -202,6 +220,9 @@ TEST_F(Published, TensorsOutsideTheirStorageAreRefused) {
   EXPECT_THAT(refusal_of_tensor("FloatStorage", "0", 6, 1, {2, 3}, {3, 1}), HasSubstr(outside));
   EXPECT_THAT(refusal_of_tensor("FloatStorage", "0", 6, 0, {2, 3}, {4, 1}), HasSubstr(outside));
   EXPECT_THAT(refusal_of_tensor("FloatStorage", "0", 6, -1, {2}, {1}), HasSubstr(outside));
+  EXPECT_THAT(refusal_of_tensor("FloatStorage", "0", 6, -1, {}, {}), HasSubstr(outside));
+  EXPECT_THAT(refusal_of(torch_file::checkpoint_with_step_at(-1)),
+              HasSubstr("the optimizer's step lies outside its storage of 6 values"));
   EXPECT_THAT(refusal_of_tensor("FloatStorage", "0", 6, 0, {-2}, {1}), HasSubstr(outside));
   EXPECT_THAT(refusal_of_tensor("FloatStorage", "0", 6, 5, {2}, {-1}), HasSubstr(outside));
   EXPECT_THAT(refusal_of_tensor("FloatStorage", "0", 6, 0, {huge, huge}, {huge, 1}), HasSubstr(outside));

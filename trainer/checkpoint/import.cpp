@@ -190,10 +190,12 @@ TrainState import_state(const PublishedCheckpoint& checkpoint, const ModelLayout
                         std::int64_t global_batch, const std::filesystem::path& file) {
   TrainState state;
   state.step = checkpoint.global_step;
-  state.samples = checkpoint.global_step * global_batch;
+  if (__builtin_mul_overflow(checkpoint.global_step, global_batch, &state.samples))
+    throw DataError(fmt::format("{}: global_step is {}, which no training reaches", file.string(),
+                                checkpoint.global_step));
   state.imported_from = std::filesystem::absolute(file).string();
-  take_weights(checkpoint, layout, state, file);
   check_values(checkpoint);
+  take_weights(checkpoint, layout, state, file);
   const std::string problem = take_moments(checkpoint, layout, state);
   if (!problem.empty())
     log::warning("{}: the optimizer's state is not imported ({}); training would go on from fresh moments",

@@ -172,32 +172,6 @@ class Reader {
         return;
       case mark:
         return marks_.push_back(stack_.size());
-      case none:
-        return push(Kind::none);
-      case newtrue:
-        return push({.kind = Kind::boolean, .integer = 1});
-      case newfalse:
-        return push(Kind::boolean);
-      case binint:
-        return push({.kind = Kind::integer, .integer = number<std::int32_t>()});
-      case binint1:
-        return push({.kind = Kind::integer, .integer = number<std::uint8_t>()});
-      case binint2:
-        return push({.kind = Kind::integer, .integer = number<std::uint16_t>()});
-      case long1:
-        return push_long(number<std::uint8_t>());
-      case long4:
-        return push_long(number<std::uint32_t>());
-      case binfloat:
-        return push({.kind = Kind::real, .real = big_endian_double()});
-      case binunicode:
-        return push({.kind = Kind::text, .text = take_text(number<std::uint32_t>())});
-      case empty_tuple:
-        return push(Kind::tuple);
-      case empty_list:
-        return push(Kind::list);
-      case empty_dict:
-        return push(Kind::dict);
       case tuple:
         return push({.kind = Kind::tuple, .items = pop_to_mark()});
       case tuple1:
@@ -233,11 +207,45 @@ class Reader {
       case build:
         return set_state();
       default:
-        fail(fmt::format("opcode 0x{:02x} is not one that torch.save writes", opcode));
+        return push_value(opcode);
     }
   }
 
   // ---- values
+
+  /// What an opcode makes of nothing but the bytes behind it.
+  void push_value(unsigned char opcode) {
+    switch (opcode) {
+      case none:
+        return push(Kind::none);
+      case newtrue:
+        return push({.kind = Kind::boolean, .integer = 1});
+      case newfalse:
+        return push(Kind::boolean);
+      case binint:
+        return push({.kind = Kind::integer, .integer = number<std::int32_t>()});
+      case binint1:
+        return push({.kind = Kind::integer, .integer = number<std::uint8_t>()});
+      case binint2:
+        return push({.kind = Kind::integer, .integer = number<std::uint16_t>()});
+      case long1:
+        return push_long(number<std::uint8_t>());
+      case long4:
+        return push_long(number<std::uint32_t>());
+      case binfloat:
+        return push({.kind = Kind::real, .real = big_endian_double()});
+      case binunicode:
+        return push({.kind = Kind::text, .text = take_text(number<std::uint32_t>())});
+      case empty_tuple:
+        return push(Kind::tuple);
+      case empty_list:
+        return push(Kind::list);
+      case empty_dict:
+        return push(Kind::dict);
+      default:
+        fail(fmt::format("opcode 0x{:02x} is not one that torch.save writes", opcode));
+    }
+  }
 
   /// A Python integer of any size; beyond 64 bits it is opaque.
   void push_long(std::size_t size) {
@@ -316,7 +324,7 @@ class Reader {
     if (is_import(function, "torch._utils\n_rebuild_tensor_v2")) {
       if (given.items.size() < 4 || pickle_[given.items[0]].kind != Kind::storage)
         fail("a tensor has no storage");
-      push({.kind = Kind::tensor, .items = std::vector<PickleIndex>(given.items)});
+      push({.kind = Kind::tensor, .items = {given.items.begin(), given.items.begin() + 4}});
     } else if (is_import(function, "collections\nOrderedDict") && given.items.empty()) {
       push(Kind::dict);
     } else {

@@ -33,10 +33,11 @@ constexpr std::array storage_types = {
 /// bits.
 std::optional<std::int64_t> last_value(std::int64_t offset, const std::vector<std::int64_t>& shape,
                                        const std::vector<std::int64_t>& strides) {
+  if (offset < 0) return std::nullopt;
   std::int64_t last = offset;
   for (std::size_t d = 0; d < shape.size(); ++d) {
     std::int64_t reach = 0;
-    if (shape[d] < 0 || strides[d] < 0 || offset < 0 ||
+    if (shape[d] < 0 || strides[d] < 0 ||
         __builtin_mul_overflow(std::max<std::int64_t>(0, shape[d] - 1), strides[d], &reach) ||
         __builtin_add_overflow(last, reach, &last))
       return std::nullopt;
@@ -124,15 +125,18 @@ std::int64_t integer_or_zero(const PickleNode* node) {
 }
 
 /// The step of one parameter: a number in old files, a tensor of one value in new ones.
-std::optional<std::int64_t> step_of(const PickleNode* node, TensorReader& tensors) {
+std::optional<std::int64_t> step_of(const PickleNode* node, const ZipArchive& archive,
+                                    TensorReader& tensors) {
   if (node == nullptr) return std::nullopt;
   if (node->kind == Kind::integer) return node->integer;
   if (node->kind != Kind::tensor) return std::nullopt;
   const PublishedTensor tensor = tensors.read(*node, "the optimizer's step");
-  if (tensor.dtype != "F32" || !has_at_most(tensor.shape, 1)) return std::nullopt;
-  float value = 0.0f;
-  if (std::ranges::find(tensor.shape, 0) == tensor.shape.end())
-    std::memcpy(&value, tensor.values, sizeof value);
+  if (tensor.dtype != "F32" || !has_at_most(tensor.shape, 1) ||
+      std::ranges::find(tensor.shape, 0) != tensor.shape.end())
+    return std::nullopt;
+  archive.checked_bytes(tensor.storage);
+  float value;
+  std::memcpy(&value, tensor.values, sizeof value);
   if (!(value >= 0.0f && value < 1e9f)) return std::nullopt;
   return static_cast<std::int64_t>(value);
 }
@@ -155,7 +159,7 @@ void read_moments(PublishedCheckpoint& checkpoint, const Pickle& pickle, const P
     if (key.kind != Kind::integer || entry.kind != Kind::dict)
       return give_up("the optimizer's state is not one of PyTorch's");
     const PickleNode *first = pickle.find(entry, "exp_avg"), *second = pickle.find(entry, "exp_avg_sq");
-    const auto step = step_of(pickle.find(entry, "step"), tensors);
+    const auto step = step_of(pickle.find(entry, "step"), *checkpoint.archive, tensors);
     if (first == nullptr || second == nullptr || !step)
       return give_up(fmt::format("parameter {} has no step, exp_avg and exp_avg_sq", key.integer));
     const auto name = [&](const char* part) {

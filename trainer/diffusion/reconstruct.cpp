@@ -6,7 +6,7 @@ namespace gyrus {
 
 Reconstructor::Reconstructor(const ObjectiveOptions& objective, const CorruptionOptions& corruption,
                              std::int64_t rows, std::int64_t columns)
-    : prediction_(make_prediction(objective, schedule_)) {
+    : prediction_(make_prediction(objective, schedule_)), learned_brain_only_(objective.mask == "brain") {
   const auto boxes = make_corruption(corruption, rows, columns)->boxes();
   box_masks_ = box_masks(boxes, rows, columns);
   merge_weights_ = merge_weights(boxes, rows, columns, corruption.merge);

@@ -33,6 +33,8 @@ class Reconstructor {
   torch::Tensor reconstruct(DiffusionModel& model, const torch::Tensor& slices,
                             const std::vector<std::int64_t>& levels, const NoiseForLevel& noise) const;
 
+  /// Whether the loss left the background out, so that what is restored there means nothing.
+  bool learned_brain_only() const { return learned_brain_only_; }
   const Schedule& schedule() const { return schedule_; }
 
  private:
@@ -41,6 +43,7 @@ class Reconstructor {
 
   Schedule schedule_{num_timesteps};
   std::unique_ptr<Prediction> prediction_;
+  bool learned_brain_only_;
   torch::Tensor box_masks_, merge_weights_;  // [boxes, 1, H, W]
 };
 

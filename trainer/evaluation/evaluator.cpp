@@ -82,10 +82,11 @@ Evaluator::MapMaker Evaluator::residuals_of(DiffusionModel& model) const {
     const torch::NoGradGuard no_gradient;
     const Volume& volume = scored.volume;
     const torch::Tensor all = slices_of(volume, volume.image);
-    const torch::Tensor reconstruction = reconstruct_volume(model, volume);
+    torch::Tensor reconstruction = reconstruct_volume(model, volume);
     const torch::Tensor mask =
         torch::from_blob(const_cast<std::uint8_t*>(volume.mask.data()), all.sizes(), torch::kUInt8)
             .to(torch::kFloat32);
+    if (reconstructor_.learned_brain_only()) reconstruction = torch::where(mask > 0, reconstruction, all);
     scored.loss = 2.0 * per_sample_error("l1", reconstruction, all, mask)
                             .mean()
                             .item<double>();  // the diffusion's range is twice the slices'

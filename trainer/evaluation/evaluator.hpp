@@ -62,8 +62,9 @@ class Evaluator {
   /// Keeps what else it learns (the reconstruction) in the ScoredVolume it is given.
   using MapMaker = std::function<std::vector<float>(ScoredVolume&)>;
 
-  /// The method's own map: |image - reconstruction|. @pre the model is in evaluation mode while the map maker
-  /// is used
+  /// The method's own map: |image - reconstruction|. Outside the brain mask the reconstruction of a model
+  /// that learned the brain only is the image itself. @pre the model is in evaluation mode while the map
+  /// maker is used
   MapMaker residuals_of(DiffusionModel& model) const;
 
   /// One volume. @throws DataError when it cannot be read
