@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "launch/error.hpp"
 #include "launch/files.hpp"
@@ -50,24 +51,15 @@ Row varying_of(const SweepLedger& ledger, const SweepTrial& trial) {
   return row;
 }
 
-/// A trial's summaries by their overrides, those of the last checkpoint.
-std::map<std::string, json> read_summaries(const fs::path& run_dir) {
-  std::vector<fs::path> folders;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(run_dir / "evaluation", none))
-    if (fs::exists(entry.path() / "summary.json")) folders.push_back(entry.path());
-  std::ranges::sort(folders);  // step-NNNNNNNNN: later checkpoints come later
-  std::map<std::string, json> summaries;
-  for (const fs::path& folder : folders) {
-    try {
-      const json summary = json::parse(read_file(folder / "summary.json"));
-      const auto overrides = summary.at(0).at("overrides").get<std::vector<std::string>>();
-      summaries[fmt::format("{}", fmt::join(overrides, " "))] = summary;
-    } catch (const json::exception& error) {
-      throw DataError(fmt::format("{} is damaged: {}", (folder / "summary.json").string(), error.what()));
-    }
-  }
-  return summaries;
+/// What a summary says about one method on one test or healthy set.
+struct MethodScores {
+  std::string method, set;
+  bool is_test = false;
+  std::vector<std::optional<double>> values;  // in the order of the quantities
+};
+
+const auto& quantities_of(bool is_test) {
+  return is_test ? of_test_sets : of_healthy_sets;
 }
 
 std::optional<double> value_of(const json& entry, const char* name) {
@@ -76,23 +68,39 @@ std::optional<double> value_of(const json& entry, const char* name) {
   return found->is_object() ? found->at("mean").get<double>() : found->get<double>();
 }
 
-void add_summary(const json& summary, Row row, std::map<Row, Cells>& table) {
-  row.push_back("");
+std::vector<MethodScores> scores_of(const json& summary) {
+  std::vector<MethodScores> all;
   for (const json& entry : summary) {
-    const std::string stage = entry.at("stage");
+    const auto stage = entry.at("stage").get<std::string>();
     if (stage == "validation") continue;
-    row.back() = entry.at("method");
-    int place = 0;
-    const auto add = [&](const Quantity& quantity) {
-      if (const auto value = value_of(entry, quantity.name))
-        table[row][{entry.at("set").get<std::string>(), place}].push_back(quantity.scale * *value);
-      ++place;
-    };
-    if (stage == "test")
-      std::ranges::for_each(of_test_sets, add);
-    else
-      std::ranges::for_each(of_healthy_sets, add);
+    MethodScores scores{entry.at("method"), entry.at("set"), stage == "test", {}};
+    for (const Quantity& quantity : quantities_of(scores.is_test))
+      scores.values.push_back(value_of(entry, quantity.name));
+    all.push_back(std::move(scores));
   }
+  return all;
+}
+
+/// A trial's scores by the evaluation's overrides, those of the last checkpoint.
+std::map<std::string, std::vector<MethodScores>> read_summaries(const fs::path& run_dir) {
+  std::vector<fs::path> files;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(run_dir / "evaluation", none))
+    if (const fs::path file = entry.path() / "summary.json"; fs::exists(file)) files.push_back(file);
+  // By folder, step-NNNNNNNNN: later checkpoints come later, and with baselines after without.
+  std::ranges::sort(files);
+  std::map<std::string, std::vector<MethodScores>> summaries;
+  for (const fs::path& file : files) {
+    try {
+      const json summary = json::parse(read_file(file));
+      const auto overrides = summary.at(0).at("overrides").get<std::vector<std::string>>();
+      summaries[fmt::format("{}", fmt::join(overrides, " "))] = scores_of(summary);
+    } catch (const json::exception& error) {
+      throw DataError(fmt::format("{} is damaged: {}; evaluate the trial again or remove the file",
+                                  file.string(), error.what()));
+    }
+  }
+  return summaries;
 }
 
 std::string cell_of(const std::vector<double>& values, int decimals) {
@@ -119,22 +127,22 @@ std::string latex_cell(std::string text) {
 
 SweepTable evaluation_table(const SweepLedger& ledger) {
   std::map<Row, Cells> rows;
-  std::map<Row, int> trials;
+  std::map<Row, std::set<std::size_t>> trials;  // those that have the row's method
   std::map<Column, const Quantity*> columns;
-  for (const SweepTrial& trial : ledger.trials)
-    for (const auto& [overrides, summary] : read_summaries(trial.run_dir)) {
-      Row row = varying_of(ledger, trial);
-      row.push_back(overrides);
-      ++trials[row];
-      add_summary(summary, row, rows);
-      for (const json& entry : summary) {
-        if (entry.at("stage") == "validation") continue;
-        const bool is_test = entry.at("stage") == "test";
-        for (int place = 0; place < 3; ++place)
-          columns[{entry.at("set").get<std::string>(), place}] =
-              is_test ? &of_test_sets[place] : &of_healthy_sets[place];
+  for (std::size_t trial = 0; trial < ledger.trials.size(); ++trial)
+    for (const auto& [overrides, summary] : read_summaries(ledger.trials[trial].run_dir))
+      for (const MethodScores& scores : summary) {
+        Row row = varying_of(ledger, ledger.trials[trial]);
+        row.insert(row.end(), {overrides, scores.method});
+        trials[row].insert(trial);
+        for (std::size_t place = 0; place < scores.values.size(); ++place) {
+          const Column column = {scores.set, static_cast<int>(place)};
+          const Quantity& quantity = quantities_of(scores.is_test)[place];
+          columns[column] = &quantity;
+          auto& values = rows[row][column];
+          if (const auto& value = scores.values[place]) values.push_back(quantity.scale * *value);
+        }
       }
-    }
   SweepTable table;
   if (rows.empty()) return table;
   for (const std::string& key : ledger.varying_keys)
@@ -144,11 +152,11 @@ SweepTable evaluation_table(const SweepLedger& ledger) {
     table.columns.push_back(fmt::format("{} {}", column.first, quantity->heading));
   for (const auto& [row, cells] : rows) {
     table.rows.push_back(row);
-    const Row without_method(row.begin(), row.end() - 1);
-    table.rows.back().push_back(std::to_string(trials.at(without_method)));
+    table.rows.back().push_back(std::to_string(trials.at(row).size()));
     for (const auto& [column, quantity] : columns) {
       const auto found = cells.find(column);
-      table.rows.back().push_back(found == cells.end() ? "" : cell_of(found->second, quantity->decimals));
+      const bool is_empty = found == cells.end() || found->second.empty();
+      table.rows.back().push_back(is_empty ? "" : cell_of(found->second, quantity->decimals));
     }
   }
   return table;

@@ -4,39 +4,14 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <chrono>
 
-#include "data/random.hpp"
 #include "launch/error.hpp"
 #include "trainer/autocast.hpp"
+#include "trainer/clock.hpp"
 #include "trainer/distributed/gradient_sync.hpp"
 #include "trainer/plan.hpp"
 
 namespace gyrus {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-}  // namespace
-
-torch::Tensor drop_path_keep(const ResNet& encoder, const Batch& batch, std::uint64_t seed,
-                             torch::Device device) {
-  const auto& rates = encoder.drop_rates();
-  if (rates.empty() || rates.back() == 0.0) return {};
-  torch::Tensor keep =
-      torch::ones({static_cast<std::int64_t>(rates.size()), static_cast<std::int64_t>(batch.samples.size())});
-  for (std::size_t i = 0; i < batch.samples.size(); ++i) {
-    Random random(seed, Stream::drop_path, batch.samples[i].epoch, batch.samples[i].global_index);
-    for (std::size_t block = 0; block < rates.size(); ++block)
-      if (random.uniform() < rates[block])
-        keep[static_cast<std::int64_t>(block)][static_cast<std::int64_t>(i)] = 0.0f;
-  }
-  return keep.to(device);
-}
 
 DiffusionStep::DiffusionStep(const Options& options, DiffusionModel& model, StepContext context,
                              std::int64_t rows, std::int64_t columns)

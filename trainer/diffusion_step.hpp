@@ -28,9 +28,4 @@ class DiffusionStep : public TrainingStep {
   DiffusionObjective objective_;
 };
 
-/// Which residual branches of the encoder stay for each sample (stochastic depth), [blocks, B], 0/1;
-/// undefined when all always do. Determinism: keyed by (seed, epoch, global sample index).
-torch::Tensor drop_path_keep(const ResNet& encoder, const Batch& batch, std::uint64_t seed,
-                             torch::Device device);
-
 }  // namespace gyrus

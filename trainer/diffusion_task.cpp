@@ -83,7 +83,7 @@ double DiffusionTask::random_loss(DiffusionModel& model, const std::string& set,
                                      dataset_->width(), device_);
   Loader loader(dataset_, set, std::move(order), options_.data.augment, seed, /*threads=*/1, /*prefetch=*/1);
   // An epoch of the set belongs to this step; ranks take its samples in turn.
-  const auto first = static_cast<std::uint64_t>(step * count);
+  const std::uint64_t first = first_validation_sample(step, count, options_.trainer.global_batch);
   const auto own = (count - communicator.rank() + communicator.size() - 1) / communicator.size();
   loader.start(
       0, static_cast<std::uint64_t>(own),

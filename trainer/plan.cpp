@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
 #include "launch/error.hpp"
 
 namespace gyrus {
@@ -38,6 +40,10 @@ bool Plan::groups_span_ranks(std::int64_t group_samples) const {
   for (int rank = 1; rank < world_size_; ++rank)
     if (part(rank).first % size != 0) return true;
   return false;
+}
+
+std::uint64_t first_validation_sample(std::int64_t step, std::int64_t count, std::int64_t global_batch) {
+  return static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(std::lcm(count, global_batch));
 }
 
 }  // namespace gyrus

@@ -32,4 +32,9 @@ class Plan {
   int world_size_;
 };
 
+/// Index of the first sample of a validation that takes `count` random samples after `step` steps. Whole
+/// epochs of the set and whole global batches begin there: every volume is taken once, and what samples of a
+/// global batch share (a noise field, the strata of timesteps) is not cut.
+std::uint64_t first_validation_sample(std::int64_t step, std::int64_t count, std::int64_t global_batch);
+
 }  // namespace gyrus

@@ -3,23 +3,17 @@
 #include <torch/torch.h>
 
 #include <array>
-#include <chrono>
+#include <span>
 
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "trainer/autocast.hpp"
-#include "trainer/diffusion_step.hpp"
+#include "trainer/clock.hpp"
 #include "trainer/distributed/gradient_sync.hpp"
 #include "trainer/plan.hpp"
 
 namespace gyrus {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// Sum over samples of hashes of (position, slice id, visible cells): equal however ranks divide the samples.
 std::uint64_t hash_of(const Batch& batch, const torch::Tensor& visible) {
@@ -80,8 +74,8 @@ StepOutcome SparkStep::run(const Batch& batch) {
   const double batch_size = static_cast<double>(context_.plan.global_batch());
   const double hidden = static_cast<double>(cells[0].numel()) - cells[0].sum().item<double>();
   // Mean over the hidden cells of the whole global batch.
-  const torch::Tensor loss = masked_cell_error(restored.to(torch::kFloat32), slices, visible).sum() /
-                             (batch_size * hidden);
+  const torch::Tensor loss =
+      masked_cell_error(restored.to(torch::kFloat32), slices, visible).sum() / (batch_size * hidden);
   outcome.loss_sum = loss.item<double>() * batch_size;
   outcome.forward_seconds = seconds_since(start);
   start = Clock::now();

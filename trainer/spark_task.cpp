@@ -2,11 +2,12 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "launch/files.hpp"
+#include "trainer/clock.hpp"
 #include "trainer/models/initial_weights.hpp"
 #include "trainer/models/spark.hpp"
 #include "trainer/report/terminal.hpp"
@@ -99,7 +100,7 @@ ScoredVolume SparkTask::restore(SparkModel& model, const std::string& set, std::
 SetScores SparkTask::validate(torch::nn::Module& network, const std::string& set, std::int64_t step,
                               const mpi::Communicator& communicator, const Visit& visit) const {
   const torch::NoGradGuard no_gradient;
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   auto& model = dynamic_cast<SparkModel&>(network);
   SetScores scores;
   scores.set = set;
@@ -115,7 +116,7 @@ SetScores SparkTask::validate(torch::nn::Module& network, const std::string& set
   for (const double loss : losses) scores.loss += loss / static_cast<double>(scores.patients);
   scores.best = {no_score, no_score};
   scores.auprc = scores.auroc = scores.l1 = no_score;
-  scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  scores.seconds = seconds_since(start);
   return scores;
 }
 

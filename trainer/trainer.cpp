@@ -1,5 +1,5 @@
 // The training job: how it is built, resumed, run and stopped. One step's mathematics is in
-// training_step.cpp.
+// diffusion_step.cpp and spark_step.cpp.
 #include "trainer/trainer.hpp"
 
 #include <fmt/format.h>
@@ -8,7 +8,6 @@
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -31,10 +30,6 @@ namespace {
 
 constexpr std::int64_t most_skipped_in_a_row = 20;
 constexpr double bytes_per_mb = 1024.0 * 1024.0;
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// Of one step: what went in, and the loss that came out.
 std::string fingerprint_of(std::uint64_t inputs, double loss) {
@@ -171,7 +166,7 @@ void Trainer::train() {
                          first + static_cast<std::uint64_t>(part.second)};
       },
       [this](Batch& batch) { training_step_->complete(batch); });
-  last_saved_at_ = now_seconds();
+  last_saved_at_ = Clock::now();
   model_->train();
   // The second step shows the pace: the first one also warms caches up.
   const std::int64_t step_with_pace = std::min(step_ + 2, plan_.num_steps());
@@ -195,24 +190,24 @@ void Trainer::show_start() const {
 }
 
 void Trainer::take_step(const Batch& batch, double data_seconds) {
-  const double start = now_seconds();
+  const auto start = Clock::now();
   const StepOutcome outcome = training_step_->run(batch);
   const double minutes = options_.checkpoint.every_minutes;
   const StepReport all = exchange({outcome.loss_sum, data_seconds, outcome.inputs, stop_signal_.received(),
-                                   minutes > 0.0 && now_seconds() - last_saved_at_ > 60.0 * minutes ? 1 : 0});
+                                   minutes > 0.0 && seconds_since(last_saved_at_) > 60.0 * minutes ? 1 : 0});
   checkpoint_due_ = all.checkpoint_due != 0;
   stop_requested_ = all.stop_signal;
   const double loss = all.loss_sum / static_cast<double>(plan_.global_batch());
 
-  const double optimizer_start = now_seconds();
+  const auto optimizer_start = Clock::now();
   // Gradients are equal on all ranks, so every rank comes to the same verdict about them.
   const double norm = gradient_norm(parameters_).item<double>();
   const std::int64_t samples = plan_.samples_after(step_);
   const double lr = options_.trainer.optimizer.learning_rate(samples, options_.trainer.max_samples);
   update_weights(loss, norm, lr);
   ++step_;
-  const double end = now_seconds();
-  const double step_seconds = end - start + data_seconds;
+  const double optimizer_seconds = seconds_since(optimizer_start);
+  const double step_seconds = seconds_since(start) + data_seconds;
   usual_step_seconds_ = num_steps_here_++ < 2 ? step_seconds : 0.9 * usual_step_seconds_ + 0.1 * step_seconds;
   total_data_wait_ += all.data_wait;
   total_step_seconds_ += step_seconds;
@@ -229,7 +224,7 @@ void Trainer::take_step(const Batch& batch, double data_seconds) {
                        {"forward", outcome.forward_seconds},
                        {"backward", outcome.backward_seconds},
                        {"sync", outcome.exposed_sync_seconds},
-                       {"optimizer", end - optimizer_start}}},
+                       {"optimizer", optimizer_seconds}}},
                      {"inputs", to_hex(all.inputs)},
                      {"fingerprint", fingerprint_of(all.inputs, loss)}});
   const auto dice = last_metrics_.find("dice");
@@ -349,11 +344,11 @@ TrainState Trainer::current_state() const {
 
 void Trainer::save_checkpoint(bool is_best) {
   check_weights();
-  const double start = now_seconds();
+  const auto start = Clock::now();
   on_rank_zero(communicator_, [&] { store_.save(current_state(), is_best, options_.checkpoint.keep_last); });
   saved_step_ = step_;
-  last_saved_at_ = now_seconds();
-  event("checkpoint", fmt::format("{}{:.2f} s", is_best ? "best, " : "", now_seconds() - start));
+  last_saved_at_ = Clock::now();
+  event("checkpoint", fmt::format("{}{:.2f} s", is_best ? "best, " : "", seconds_since(start)));
 }
 
 void Trainer::check_weights() const {

@@ -16,6 +16,7 @@
 #include "launch/stop_signal.hpp"
 #include "launch/topology.hpp"
 #include "trainer/checkpoint/store.hpp"
+#include "trainer/clock.hpp"
 #include "trainer/distributed/gradient_sync.hpp"
 #include "trainer/optimizer.hpp"
 #include "trainer/options.hpp"
@@ -98,7 +99,8 @@ class Trainer {
   bool checkpoint_due_ = false;      // agreed
   std::map<std::string, double> last_metrics_;
   std::map<std::string, double> best_metrics_;
-  double last_saved_at_ = 0.0, usual_step_seconds_ = 0.0, total_data_wait_ = 0.0, total_step_seconds_ = 0.0;
+  Clock::time_point last_saved_at_;
+  double usual_step_seconds_ = 0.0, total_data_wait_ = 0.0, total_step_seconds_ = 0.0;
 };
 
 }  // namespace gyrus

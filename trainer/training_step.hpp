@@ -11,12 +11,15 @@ namespace gyrus {
 
 class GradientSync;
 class Plan;
+class ResNet;
 struct SampleGroups;
 
 /// What a rank knows after its forward and backward passes.
 struct StepOutcome {
-  double loss_sum = 0.0;     // over this rank's samples
-  std::uint64_t inputs = 0;  // sum over samples of hashes of (position, slice id, random choices)
+  double loss_sum = 0.0;  // over this rank's samples
+  // Sum over samples of hashes of (position, slice id, what was drawn for the sample's input: timestep, noise
+  // and box, or the visible cells). Drop path and condition dropout are not part of it.
+  std::uint64_t inputs = 0;
   double forward_seconds = 0.0, backward_seconds = 0.0, exposed_sync_seconds = 0.0;
 };
 
@@ -50,5 +53,10 @@ struct StepContext {
 
 /// Tells batch norms which samples of the global batch this rank holds.
 void place_in_global_batch(SampleGroups& groups, const StepContext& context);
+
+/// Which residual branches of the encoder stay for each sample (stochastic depth), [blocks, B], 0/1;
+/// undefined when all always do. Determinism: keyed by (seed, epoch, global sample index).
+torch::Tensor drop_path_keep(const ResNet& encoder, const Batch& batch, std::uint64_t seed,
+                             torch::Device device);
 
 }  // namespace gyrus

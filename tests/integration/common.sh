@@ -6,6 +6,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/gyrus_integration.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 export GYRUS_CACHE=$work/cache
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}  # LibTorch divides sums among threads, so the last bits depend on how many there are
 
 # A model of seconds on a small generated cohort.
 tiny=(

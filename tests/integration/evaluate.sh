@@ -37,6 +37,8 @@ grep -q '"hd95"' one.json && grep -q '"low"' one.json || fail "no distances or i
 "$gyrus" eval checkpoint=runs/run --baselines >table.txt 2>eval.log || { cat eval.log; fail "eval --baselines"; }
 cat table.txt
 grep -q mean_difference table.txt || fail "no baselines"
+grep -q '^mean_difference,' "$tables-baselines/patients.csv" || fail "no rows of baselines"
+diff one-patients.csv "$tables/patients.csv" || fail "the evaluation with baselines took the place of the one without"
 
 echo "--- options change the result, on any number of ranks alike"
 evaluate 1 level noise.level=499 && differs level
@@ -55,6 +57,22 @@ for kind in quantile roc; do
   diff $kind.json ${kind}3.json || fail "the healthy threshold depends on the number of ranks"
   grep -q '"stage": "reconstruction"' $kind.json || fail "no reconstruction scores"
 done
+
+echo "--- evaluations with other settings stand side by side"
+for name in a b; do mkdir -p $name/evaluation; done
+echo 'min_component: 3' >a/evaluation/mine.yaml
+echo 'min_component: 30' >b/evaluation/mine.yaml
+for name in a b; do evaluate 1 mine-$name --config-dir $name evaluation=mine; done
+for name in a b; do
+  summary=$(grep -l -- "\"--config-dir=$work/$name\"" runs/run/evaluation/*/summary.json) || fail "no results of --config-dir $name"
+  diff mine-$name.json "$summary" || fail "--config-dir $name was overwritten"
+done
+
+echo "--- a group of options takes the place of what the run's experiment chose; in a training the experiment has the last word"
+evaluate 1 corrected evaluation=corrected && differs corrected
+grep -q 'median_size: 3' "$tables/config.yaml" || fail "the run does not have its experiment's filter"
+grep -q 'median_size: 5' "$(dirname "$(grep -l '"evaluation=corrected"' runs/run/evaluation/*/summary.json)")/config.yaml" || fail "not the group's filter"
+"$gyrus" config show "${tiny[@]}" evaluation=corrected | grep -q 'median_size: 3' || fail "not the experiment's filter"
 
 echo "--- comparison"
 "$gyrus" eval --compare "$tables" "$tables" >same.txt || fail "compare"

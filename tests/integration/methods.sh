@@ -3,13 +3,22 @@
 source "$(dirname "$0")/common.sh"
 prepare_data
 
+# has_all_steps RUN: every step of 64 samples in batches of 8 has its line, with inputs and loss
+has_all_steps() {
+  local key
+  for key in inputs loss; do
+    [ "$(column "$1" $key | awk 'NF == 2' | wc -l)" = $((64 / 8)) ] || fail "$1: not $((64 / 8)) steps with $key: $(column "$1" $key)"
+  done
+}
+
 # same_on_ranks NAME [override ...]: equal inputs bit for bit and losses within 1e-4 on 1, 2 and 3 ranks
 same_on_ranks() {
   local name=$1
   shift
   echo "--- $name"
   for ranks in 1 2 3; do
-    train $ranks "$name-$ranks" trainer.max_samples=64 trainer.log_every_steps=1 "$@" || { cat "$name-$ranks.log"; fail "$name on $ranks ranks"; }
+    train $ranks "$name-$ranks" trainer.max_samples=64 trainer.global_batch=8 trainer.log_every_steps=1 "$@" || { cat "$name-$ranks.log"; fail "$name on $ranks ranks"; }
+    has_all_steps "$name-$ranks"
   done
   for ranks in 2 3; do
     diff <(column "$name-1" inputs) <(column "$name-$ranks" inputs) || fail "$name: inputs differ on $ranks ranks"

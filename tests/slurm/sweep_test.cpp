@@ -234,6 +234,44 @@ TEST_F(Verbs, CollectGivesMeansOverSeedsInThePapersLayout) {
   EXPECT_THAT(message_of<DataError>([&] { evaluation_table(ledger); }), HasSubstr("is damaged"));
 }
 
+TEST_F(Verbs, CollectNamesASummaryInWhichSomethingIsMissing) {
+  EXPECT_EQ(sweep({"noise.level=249,499"}), 0);
+  const SweepLedger ledger = SweepLedger::read(sweep_dir_);
+  const fs::path folder = ledger.trials[1].run_dir / "evaluation" / "step-1";
+  fs::create_directories(folder);
+  for (const char* text :
+       {"[]", "{}", "null", R"([{"overrides": []}])", R"([{"overrides": [], "stage": "test"}])",
+        R"([{"overrides": [], "stage": "test", "method": "model"}])",
+        R"([{"overrides": [], "stage": 1, "method": "model", "set": "val"}])",
+        R"([{"overrides": [], "stage": "test", "method": "model", "set": "val", "dice": {"std": 1}}])",
+        R"([{"overrides": [], "stage": "test", "method": "model", "set": "val", "dice": "high"}])"}) {
+    write_file_atomically(folder / "summary.json", text);
+    EXPECT_THAT(message_of<DataError>([&] { evaluation_table(ledger); }),
+                testing::AllOf(HasSubstr((folder / "summary.json").string()), HasSubstr("is damaged")))
+        << text;
+  }
+}
+
+TEST_F(Verbs, CollectCountsTheTrialsThatHaveTheMethod) {
+  EXPECT_EQ(sweep({"seed=1,2"}), 0);
+  const SweepLedger ledger = SweepLedger::read(sweep_dir_);
+  const auto write = [&](std::size_t trial, const std::string& folder, const std::string& methods) {
+    const fs::path path = ledger.trials[trial].run_dir / "evaluation" / folder;
+    fs::create_directories(path);
+    write_file_atomically(path / "summary.json", "[" + methods + "]");
+  };
+  const auto entry = [](const std::string& method) {
+    return R"({"overrides": [], "stage": "test", "set": "val", "dice": 0.5, "method": ")" + method + "\"}";
+  };
+  write(0, "step-1", entry("model"));
+  write(0, "step-1-baselines", entry("model") + "," + entry("intensity"));
+  write(1, "step-1", entry("model"));
+  const SweepTable table = evaluation_table(ledger);
+  ASSERT_EQ(table.rows.size(), 2u);
+  EXPECT_THAT(table.rows[0], testing::ElementsAre("", "intensity", "1", "50.00 +- 0.00", "", ""));
+  EXPECT_THAT(table.rows[1], testing::ElementsAre("", "model", "2", "50.00 +- 0.00", "", ""));
+}
+
 TEST_F(Verbs, FailedTrialIsReportedAndResumed) {
   EXPECT_EQ(sweep({"noise.level=1,2", "fake.exit_code=0,3"}), 3);
   SweepLedger ledger = SweepLedger::read(sweep_dir_);

@@ -11,9 +11,11 @@
 #include "launch/files.hpp"
 #include "tests/data/support.hpp"
 #include "trainer/evaluation/comparison.hpp"
+#include "trainer/evaluation/dice_units.hpp"
 #include "trainer/evaluation/histogram.hpp"
 #include "trainer/evaluation/patient_scores.hpp"
 #include "trainer/evaluation/postprocess.hpp"
+#include "trainer/evaluation/protocol.hpp"
 #include "trainer/evaluation/results.hpp"
 #include "trainer/evaluation/set_checks.hpp"
 #include "trainer/evaluation/threshold_curve.hpp"
@@ -158,6 +160,11 @@ TEST(SetCurve, ObjectivesArePooledOrMeanDice) {
   EXPECT_NEAR(set.best("patient").value, best_mean, 1e-11);  // rounded to 2^-40
 }
 
+TEST(SetCurve, AnEmptyMapWithoutALesionCountsOne) {
+  EXPECT_EQ(dice_units::mean(dice_units::from(std::nan("")), 1), 1.0);
+  EXPECT_EQ(dice_units::mean(dice_units::from(0.25) + dice_units::from(std::nan("")), 2), 0.625);
+}
+
 TEST(ThresholdSearch, IntervalMissesASecondPeak) {
   const auto dice = [](double threshold) {
     return threshold > 0.82 && threshold < 0.85 ? 0.9 : 0.5 - std::abs(threshold - 0.2);
@@ -197,6 +204,24 @@ TEST(ThresholdSearch, PublishedHealthyThresholdIsOffWithoutTies) {
   EXPECT_EQ(halves.front().value, 1000.0f);
 }
 
+TEST(ThresholdSearch, ValuesMayOccurMoreOftenThan32BitsCount) {
+  const ValueCount many{0.0f, 0xffffffffu};
+  const auto merged = merge_counts({{many}, {{0.5f, 1}, many}});
+  ASSERT_EQ(merged.size(), 2u);
+  EXPECT_EQ(merged.back().count, 0x1fffffffeu);
+  EXPECT_EQ(healthy_roc_threshold(0.01, merged), 0.0f);
+}
+
+TEST(ValueOrder, KeysFollowTheValuesAndGiveThemBack) {
+  const std::vector<float> ascending = {-INFINITY, -2.0f, -1e-40f, 0.0f, 1e-40f, 0.5f, 2.0f, INFINITY};
+  for (std::size_t i = 0; i < ascending.size(); ++i) {
+    EXPECT_EQ(value_of_key(order_key(ascending[i])), ascending[i]);
+    if (i > 0) {
+      EXPECT_LT(order_key(ascending[i - 1]), order_key(ascending[i]));
+    }
+  }
+}
+
 TEST(PatientScores, EqualTheirPartsAtTheThreshold) {
   const ScoredVolume scored = scored_example(7);
   const EvaluationOptions options;
@@ -214,6 +239,18 @@ TEST(PatientScores, EqualTheirPartsAtTheThreshold) {
   const PatientScores other = score_patient(scored, 0.3, in_voxels);
   EXPECT_GE(scores.surface.hausdorff, 2.0 * other.surface.hausdorff);
   EXPECT_EQ(other.slices.size(), 14u);
+}
+
+TEST(PatientScores, WithoutALesionThereIsNoBestThreshold) {
+  ScoredVolume scored = scored_example(9);
+  std::ranges::fill(scored.volume.lesion, std::uint8_t{0});
+  for (const char* search : {"exhaustive", "interval"}) {
+    EvaluationOptions options;
+    options.search = search;
+    const PatientScores scores = score_patient(scored, 0.3, options);
+    EXPECT_TRUE(std::isnan(scores.best.value)) << search;
+    EXPECT_TRUE(std::isnan(scores.best.threshold)) << search;
+  }
 }
 
 TEST(PatientScores, SliceOptionsChooseTheMap) {
@@ -312,6 +349,26 @@ TEST(Results, SummariesNameMeanIntervalAndTotals) {
   EXPECT_NEAR(totals.at("pooled_dice"), 2.0 * (2 + 4) / 16.0, 1e-12);
   EXPECT_EQ(totals.at("pooled_lesion_sensitivity"), 0.5);
   EXPECT_NEAR(totals.at("l1_ratio_of_means"), 4.0, 1e-12);
+}
+
+TEST(Results, VolumesOfAllRanksComeInTheOrderOfTheirSet) {
+  const std::vector<std::vector<int>> rows = {{0, 3, 6}, {1, 4}, {2, 5}};
+  EXPECT_THAT(in_volume_order(rows, 1), testing::ElementsAre(0, 1, 2, 3, 4, 5, 6));
+  const std::vector<std::vector<int>> slices = {{0, 1, 4, 5}, {2, 3}, {}};  // two per volume, a rank without
+  EXPECT_THAT(in_volume_order(slices, 2), testing::ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_TRUE(in_volume_order(std::vector<std::vector<int>>(3), 0).empty());
+}
+
+TEST(Results, ExamplesOfEqualScoresAreThoseThatComeFirst) {
+  EvaluationResults results;
+  for (const char* patient : {"c", "a", "b", "d"})
+    results.rows.push_back({"model", "test", "test", patient, "s", {{"dice", 0.5}, {"threshold", 0.1}}});
+  results.rows.push_back({"model", "test", "test", "e", "s", {{"dice", std::nan("")}}});
+  const auto examples = choose_examples(results, "model");
+  ASSERT_EQ(examples.size(), 3u);
+  EXPECT_EQ(examples[0].patient, "c");
+  EXPECT_EQ(examples[1].patient, "b");
+  EXPECT_EQ(examples[2].patient, "d");
 }
 
 TEST(Comparison, PairsPatientsAndLeavesValidationOut) {

@@ -1,4 +1,4 @@
-// The choices of the method: corruption regions, objectives, conditioning, encoders, masked pre-training.
+// The choices of the method: corruption regions, objectives, conditioning, encoders.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 #include <set>
 
 #include "launch/error.hpp"
+#include "tests/trainer/small_models.hpp"
 #include "trainer/checkpoint/encoder_init.hpp"
 #include "trainer/checkpoint/store.hpp"
 #include "trainer/diffusion/corruption.hpp"
@@ -25,18 +25,13 @@
 namespace gyrus {
 namespace {
 
+using test::message_of;
+using test::scatter_weights;
+using test::small_encoder;
+using test::small_model;
+using test::small_spark;
 using testing::AllOf;
 using testing::HasSubstr;
-
-template <class ErrorType>
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorType& problem) {
-    return problem.what();
-  }
-  return "no error";
-}
 
 CorruptionOptions boxes_of(const std::string& region, std::vector<std::int64_t> box,
                            std::vector<std::int64_t> stride = {}) {
@@ -45,26 +40,6 @@ CorruptionOptions boxes_of(const std::string& region, std::vector<std::int64_t> 
   options.box = std::move(box);
   options.stride = std::move(stride);
   return options;
-}
-
-ModelOptions small_model(const std::string& conditioning = "encoder") {
-  ModelOptions options;
-  options.conditioning = conditioning;
-  options.condition_dim = 16;
-  options.unet.base_width = 8;
-  options.unet.multipliers = {1, 2};
-  options.unet.blocks = 1;
-  options.unet.norm_groups = 4;
-  options.encoder.width = 4;
-  options.encoder.blocks = {1, 1};
-  return options;
-}
-
-/// Small random weights everywhere, so that no part is silent at its zero start.
-void scatter_weights(torch::nn::Module& model) {
-  const torch::NoGradGuard no_gradient;
-  torch::manual_seed(5);
-  for (auto& parameter : model.parameters()) parameter.add_(0.1 * torch::randn_like(parameter));
 }
 
 Batch batch_of(std::int64_t count, std::int64_t rows, std::int64_t columns) {
@@ -191,6 +166,32 @@ TEST(Objective, TheTrueNoiseGivesTheCleanSliceBack) {
   EXPECT_TRUE(make_clean_prediction()->target(clean, noise).equal(clean));
 }
 
+TEST(Objective, APredictionOutlivesTheScheduleItWasMadeWith) {
+  const Schedule schedule(num_timesteps);
+  torch::manual_seed(2);
+  const torch::Tensor clean = torch::rand({2, 1, 8, 8}) * 2 - 1, noise = torch::randn({2, 1, 8, 8});
+  const torch::Tensor t = torch::tensor({300, 600}), noised = schedule.add_noise(clean, noise, t);
+  auto gone = std::make_unique<Schedule>(num_timesteps);
+  const auto prediction = make_noise_prediction(*gone, true);
+  gone->sqrt_alpha_bar.reset();  // as a moved or ended owner leaves it
+  gone->sqrt_one_minus_alpha_bar.reset();
+  EXPECT_TRUE(prediction->clean_from(noise, noised, t).allclose(clean, 1e-4, 1e-5));
+
+  ObjectiveOptions options;
+  options.prediction = "noise";
+  std::vector<Reconstructor> moved;  // growing moves the first
+  for (int i = 0; i < 4; ++i) moved.emplace_back(options, CorruptionOptions{}, 16, 16);
+  DiffusionModel model(small_model());
+  scatter_weights(model);
+  model.eval();
+  const torch::NoGradGuard no_gradient;
+  const torch::Tensor slices = torch::rand({2, 1, 16, 16}), field = torch::randn({2, 1, 16, 16});
+  const auto restored = [&](const Reconstructor& reconstructor) {
+    return reconstructor.reconstruct(model, slices, {300}, [&](std::int64_t) { return field; });
+  };
+  EXPECT_TRUE(restored(moved.front()).equal(restored(Reconstructor(options, {}, 16, 16))));
+}
+
 TEST(Objective, WeightsFollowTheirFormulas) {
   const Schedule schedule(num_timesteps);
   const double snr = schedule.alpha_bar[100] / (1.0 - schedule.alpha_bar[100]);
@@ -280,6 +281,11 @@ TEST(Conditioning, OptionsWithoutEffectAreRefused) {
                 o.encoder.norm_group_samples = 4;
               }),
               AllOf(HasSubstr("model.encoder.norm_group_samples"), HasSubstr("model.encoder.norm=group")));
+  EXPECT_THAT(message([](auto& o) {
+                o.encoder.blocks = {3, 0, 6};
+              }),
+              AllOf(HasSubstr("model.encoder.blocks holds 0"), HasSubstr("at least 1")));
+  EXPECT_THAT(message([](auto& o) { o.encoder.blocks = {-2}; }), HasSubstr("model.encoder.blocks holds -2"));
   EXPECT_EQ(message([](auto&) {}), "no error");
 }
 
@@ -332,114 +338,7 @@ TEST(Encoder, TheLastNormOfEveryBranchStartsAtZero) {
 }
 
 // ----------------------------------------------------------------------------------------------------------
-// masked pre-training
-
-EncoderOptions small_encoder() {
-  EncoderOptions options;
-  options.width = 4;
-  options.blocks = {1, 1};
-  return options;
-}
-
-SparkOptions small_spark() {
-  SparkOptions options;
-  options.decoder_width = 16;
-  return options;
-}
-
-TEST(Spark, HiddenPixelsDoNotReachTheEncoder) {
-  SparkModel model(small_encoder(), small_spark());
-  scatter_weights(model);
-  torch::manual_seed(6);
-  const torch::Tensor slices = torch::rand({2, 1, 24, 24});
-  torch::Tensor visible = torch::zeros({2, 1, 3, 3});
-  visible.slice(2, 0, 1).fill_(1.0f);
-  const torch::Tensor hidden = VisibleCells(visible).over(slices) == 0;
-  const torch::Tensor other = torch::where(hidden, torch::rand_like(slices), slices);
-  for (const bool training : {false, true}) {
-    model.train(training);
-    EXPECT_TRUE(model.forward(slices, visible).equal(model.forward(other, visible))) << training;
-  }
-}
-
-TEST(Spark, StatisticsOfASparseMapAreThoseOfItsActivePositions) {
-  GroupBatchNorm sparse(3, std::make_shared<SampleGroups>()), dense(3, std::make_shared<SampleGroups>());
-  torch::manual_seed(7);
-  const torch::Tensor active = (torch::rand({4, 1, 5, 5}) > 0.4).to(torch::kFloat64);
-  sparse.to(torch::kFloat64);
-  dense.to(torch::kFloat64);
-  torch::Tensor x = (torch::randn({4, 3, 5, 5}, torch::kFloat64) * active).requires_grad_(true);
-  const torch::Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, 3});
-  const torch::Tensor index = active.flatten().nonzero().squeeze(1);
-  const torch::Tensor r = torch::randn({index.size(0), 3}, torch::kFloat64);
-
-  const torch::Tensor y = sparse.forward(x, active);
-  EXPECT_EQ((y * (1 - active)).abs().sum().item<double>(), 0.0);
-  const torch::Tensor gathered = y.permute({0, 2, 3, 1}).reshape({-1, 3}).index_select(0, index);
-  const torch::Tensor g = torch::autograd::grad({(gathered * r).sum()}, {x})[0];
-
-  torch::Tensor picked = rows.index_select(0, index).t().unsqueeze(0).unsqueeze(3);  // [1, 3, n, 1]
-  const torch::Tensor expected = dense.forward(picked).squeeze(3).squeeze(0).t();
-  EXPECT_TRUE(gathered.allclose(expected, 1e-10, 1e-12));
-  const torch::Tensor expected_gradient = torch::autograd::grad({(expected * r).sum()}, {x})[0];
-  EXPECT_TRUE(g.allclose(expected_gradient, 1e-8, 1e-10));
-}
-
-TEST(Spark, MasksHideTheirShareAndSeeBrainWhereThereIsSome) {
-  EXPECT_EQ(num_visible_cells(9, 0.65), 3);
-  EXPECT_EQ(num_visible_cells(9, 0.99), 1);
-  EXPECT_EQ(num_visible_cells(4, 0.01), 3);
-  std::vector<std::uint8_t> brain(9, 0);
-  brain[4] = 1;
-  SparkOptions options;
-  std::int64_t without = 0;
-  for (std::uint64_t i = 0; i < 200; ++i) {
-    const auto visible = draw_visible_cells(options, Random(1, Stream::spark_mask, 0, i), brain);
-    EXPECT_EQ(std::accumulate(visible.begin(), visible.end(), 0), 3);
-    EXPECT_EQ(visible[4], 1);
-    options.mask_needs_brain = false;
-    without += draw_visible_cells(options, Random(1, Stream::spark_mask, 0, i), brain)[4];
-    options.mask_needs_brain = true;
-  }
-  EXPECT_NEAR(static_cast<double>(without) / 200.0, 1.0 / 3.0, 0.12);
-  const auto anywhere =
-      draw_visible_cells(options, Random(1, Stream::spark_mask, 0, 0), std::vector<std::uint8_t>(9, 0));
-  EXPECT_EQ(std::accumulate(anywhere.begin(), anywhere.end(), 0), 3);
-}
-
-TEST(Spark, ErrorsCountInHiddenCellsOnly) {
-  const torch::Tensor slices = torch::zeros({1, 1, 4, 4});
-  torch::Tensor visible = torch::tensor({1.f, 0.f, 0.f, 1.f}).view({1, 1, 2, 2});
-  torch::Tensor restored = torch::full({1, 1, 4, 4}, 10.0f);
-  restored.slice(2, 0, 2).slice(3, 2, 4).fill_(2.0f);
-  restored.slice(2, 2, 4).slice(3, 0, 2).fill_(1.0f);
-  EXPECT_EQ(masked_cell_error(restored, slices, visible).item<float>(), 4.0f + 1.0f);
-}
-
-TEST(Spark, WhatDoesNotFitIsRefused) {
-  EncoderOptions group = small_encoder();
-  group.norm = "group";
-  EXPECT_THAT(message_of<ConfigError>([&] { SparkModel(group, small_spark()); }),
-              AllOf(HasSubstr("model.encoder.norm=group"), HasSubstr("model.kind=spark")));
-  SparkOptions narrow;
-  narrow.decoder_width = 20;
-  EXPECT_THAT(message_of<ConfigError>([&] { SparkModel(small_encoder(), narrow); }),
-              AllOf(HasSubstr("model.spark.decoder_width = 20"), HasSubstr("multiple of 8")));
-  Options options;
-  options.model.kind = "spark";
-  options.checkpoint.metric = "loss";
-  options.data.name = "phantom";
-  options.data.kind = "phantom";
-  options.data.root = "somewhere";
-  EXPECT_THAT(message_of<ConfigError>([&] { options.validate(); }),
-              AllOf(HasSubstr("data.image_size 48 x 48"), HasSubstr("cells of 32 pixels")));
-  options.model.encoder.blocks = {1, 1, 1};
-  options.trainer.micro_batch = 2;
-  EXPECT_THAT(message_of<ConfigError>([&] { options.validate(); }), HasSubstr("trainer.micro_batch"));
-  options.trainer.micro_batch = 0;
-  options.checkpoint.metric = "dice";
-  EXPECT_THAT(message_of<ConfigError>([&] { options.validate(); }), HasSubstr("checkpoint.metric=dice"));
-}
+// encoders that start from another run's
 
 class EncoderInit : public testing::Test {
  protected:

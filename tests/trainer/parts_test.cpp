@@ -68,6 +68,17 @@ TEST(Plan, AnImpossibleOneSaysWhatToChange) {
   EXPECT_THAT(message_of<FatalStateError>([] { Plan(80, 2, 3); }), HasSubstr("start at most 2 ranks"));
 }
 
+TEST(Plan, AValidationsSamplesStartWholeEpochsAndWholeBatches) {
+  const std::pair<std::int64_t, std::int64_t> sizes[] = {{3, 8}, {12, 8}, {5, 5}, {7, 1}};
+  for (const auto& [count, global_batch] : sizes)
+    for (std::int64_t step = 0; step < 20; ++step) {
+      const auto first = static_cast<std::int64_t>(first_validation_sample(step, count, global_batch));
+      EXPECT_EQ(first % count, 0);
+      EXPECT_EQ(first % global_batch, 0);  // a shared field is not cut
+      EXPECT_GE(first, step * count);      // and no sample is used twice
+    }
+}
+
 TEST(Plan, GroupsSpanRanksOnlyWhenABorderCutsThem) {
   EXPECT_FALSE(Plan(80, 8, 2).groups_span_ranks(4));
   EXPECT_TRUE(Plan(80, 8, 2).groups_span_ranks(0));

@@ -33,11 +33,22 @@ fs::path run_folder_of(const fs::path& checkpoint) {
   return parent.filename() == "checkpoints" ? parent.parent_path() : parent;
 }
 
-/// Where the tables go: evaluations with other options do not replace each other.
-fs::path results_folder(const fs::path& checkpoint, const std::vector<std::string>& overrides) {
+/// What changes the numbers of an evaluation of one checkpoint: overrides, and folders of configurations.
+std::vector<std::string> settings_of(const ConfigArguments& arguments) {
+  std::vector<std::string> settings;
+  for (const auto& folder : arguments.config_folders)
+    settings.push_back("--config-dir=" + fs::weakly_canonical(folder).string());
+  settings.insert(settings.end(), arguments.overrides.begin(), arguments.overrides.end());
+  return settings;
+}
+
+/// Where the tables go: evaluations with other settings or other methods do not replace each other.
+fs::path results_folder(const fs::path& checkpoint, const std::vector<std::string>& settings,
+                        bool with_baselines) {
   std::string name = checkpoint.filename().string();
-  if (!overrides.empty())
-    name += "-" + to_hex(digest64(fmt::format("{}", fmt::join(overrides, " ")))).substr(0, 8);
+  if (!settings.empty())
+    name += "-" + to_hex(digest64(fmt::format("{}", fmt::join(settings, " ")))).substr(0, 8);
+  if (with_baselines) name += "-baselines";
   return run_folder_of(checkpoint) / "evaluation" / name;
 }
 
@@ -89,12 +100,12 @@ void load_weights(DiffusionModel& model, const fs::path& checkpoint) {
 }
 
 void write_results(const fs::path& folder, const EvaluationResults& results, const Config& config,
-                   const std::vector<std::string>& overrides) {
+                   const std::vector<std::string>& settings) {
   write_file_atomically(folder / "config.yaml", config.to_yaml());
   write_file_atomically(folder / "patients.csv", to_csv(results.rows));
   write_file_atomically(folder / "patients.json", to_json(results.rows));
   write_file_atomically(folder / "slices.csv", to_csv(results.slices));
-  write_file_atomically(folder / "summary.json", to_json(results.summaries, overrides));
+  write_file_atomically(folder / "summary.json", to_json(results.summaries, settings));
 }
 
 /// Ranks take the examples in turn. Collective.
@@ -155,7 +166,8 @@ void evaluate(EvalArguments& arguments, const mpi::Communicator& world) {
                                     dataset->width());
   const auto seed = static_cast<std::uint64_t>(options.seed);
   const Evaluator evaluator(*dataset, reconstructor, options.noise, options.evaluation, seed, device);
-  const fs::path folder = results_folder(checkpoint, arguments.config.overrides);
+  const auto settings = settings_of(arguments.config);
+  const fs::path folder = results_folder(checkpoint, settings, arguments.with_baselines);
   on_rank_zero(world, [&] { gyrus::create_directories(folder); });
 
   const Protocol protocol(*dataset, evaluator, options.evaluation, seed, world);
@@ -167,10 +179,9 @@ void evaluate(EvalArguments& arguments, const mpi::Communicator& world) {
     for (const auto& baseline : make_baselines(*dataset))
       protocol.run({baseline.name, baseline.make_map}, results);
 
-  on_rank_zero(world, [&] { write_results(folder, results, config, arguments.config.overrides); });
+  on_rank_zero(world, [&] { write_results(folder, results, config, settings); });
   if (world.rank() != 0) return;
-  fmt::print("{}", arguments.as_json ? to_json(results.summaries, arguments.config.overrides)
-                                     : to_text(results.summaries));
+  fmt::print("{}", arguments.as_json ? to_json(results.summaries, settings) : to_text(results.summaries));
   log::info("per-patient tables and pictures: {}", folder.string());
 }
 

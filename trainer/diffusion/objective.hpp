@@ -43,7 +43,7 @@ class Prediction {
                                    const torch::Tensor& timestep) const = 0;
 };
 
-/// One file each. `schedule` outlives the result.
+/// One file each.
 std::unique_ptr<Prediction> make_clean_prediction();
 std::unique_ptr<Prediction> make_noise_prediction(const Schedule& schedule, bool divide_by_signal);
 std::unique_ptr<Prediction> make_prediction(const ObjectiveOptions& options, const Schedule& schedule);

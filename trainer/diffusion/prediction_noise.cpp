@@ -22,7 +22,7 @@ class NoisePrediction : public Prediction {
   }
 
  private:
-  const Schedule& schedule_;
+  Schedule schedule_;  // its own: a factory's argument may end before the prediction does
   bool divide_by_signal_;
 };
 

@@ -6,13 +6,13 @@
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <type_traits>
+
+#include "trainer/clock.hpp"
 
 namespace gyrus {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Group = c10::intrusive_ptr<c10d::ProcessGroup>;
 using Buckets = std::vector<std::vector<std::size_t>>;
 
@@ -97,7 +97,7 @@ void GradientSync::expect_last_backward() {
 }
 
 double GradientSync::exposed_seconds() const {
-  return std::chrono::duration<double>(Clock::now() - last_hook_->time).count();
+  return seconds_since(last_hook_->time);
 }
 
 }  // namespace gyrus

@@ -4,11 +4,11 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
 #include "launch/files.hpp"
+#include "trainer/clock.hpp"
 #include "trainer/diffusion/objective.hpp"
 #include "trainer/evaluation/postprocess.hpp"
 
@@ -112,7 +112,7 @@ ScoredVolume Evaluator::score(const MapMaker& make_map, const std::string& set, 
 SetScores Evaluator::score_set(const MapMaker& make_map, const std::string& set,
                                const mpi::Communicator& communicator,
                                const std::function<void(const ScoredVolume&)>& visit) const {
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   SetScores scores;
   scores.set = set;
   const auto count = static_cast<std::int64_t>(dataset_.volumes(set).size());
@@ -140,7 +140,7 @@ SetScores Evaluator::score_set(const MapMaker& make_map, const std::string& set,
     scores.curve_thresholds.push_back(last * static_cast<double>(i) / num_curve_points);
     scores.curve_dice.push_back(scores.histogram.dice_above(scores.curve_thresholds.back()));
   }
-  scores.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  scores.seconds = seconds_since(start);
   return scores;
 }
 

@@ -91,7 +91,10 @@ PatientScores score_patient(const ScoredVolume& scored, double threshold, const 
                      ? published_rates(scores.counts, options.specificity_epsilon)
                      : rates_of(scores.counts, options.specificity_epsilon);
   scores.best = best_by_search(scored, descending, options);
-  if (scores.counts.lesion() == 0) scores.best.value = std::numeric_limits<double>::quiet_NaN();
+  if (scores.counts.lesion() == 0) {
+    constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
+    scores.best = {undefined, undefined};
+  }
   scores.whole = ranking_areas(scored.residual, volume.lesion, descending);
   scores.brain = ranking_areas(scored.residual, volume.lesion, descending, volume.mask);
   const VoxelSize size = options.distance_unit == "mm"

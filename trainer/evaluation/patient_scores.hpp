@@ -26,7 +26,7 @@ struct PatientScores {
   double threshold = 0.0;
   Confusion counts;
   Rates rates;
-  BestThreshold best;         // at the patient's own best threshold: an upper bound (Q40)
+  BestThreshold best;  // at the patient's own best threshold: an upper bound (Q40); NaN without a lesion
   RankingAreas whole, brain;  // over all voxels, and over those inside the un-eroded mask (Q46)
   SurfaceScores surface;
   LesionCounts lesions;

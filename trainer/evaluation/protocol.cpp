@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "trainer/evaluation/postprocess.hpp"
+#include "trainer/evaluation/dice_units.hpp"
 #include "trainer/evaluation/threshold_search.hpp"
 
 namespace gyrus {
@@ -72,19 +72,10 @@ void Protocol::run(const Method& method, EvaluationResults& results) const {
             own);
       collect(own, &found[threshold_set], !has_own, results);
     }
-    EvaluationResults own;
-    const auto count = static_cast<std::int64_t>(dataset_.volumes(options_.test_sets[i]).size());
-    for (std::int64_t index = communicator_.rank(); index < count; index += communicator_.size())
-      score(method, Stage::test, examine(method, options_.test_sets[i], index),
-            found[threshold_set].threshold, own);
-    collect(own, &found[threshold_set], true, results);
+    score_set(method, Stage::test, options_.test_sets[i], &found[threshold_set], results);
   }
-  for (const std::string& set : options_.healthy_sets) {
-    EvaluationResults own;
-    for (const Examined& volume : examine_share(method, set))
-      score(method, Stage::reconstruction, volume, std::nullopt, own);
-    collect(own, nullptr, false, results);
-  }
+  for (const std::string& set : options_.healthy_sets)
+    score_set(method, Stage::reconstruction, set, nullptr, results);
 }
 
 // ------------------------------------------------------------------------------------------------------------
@@ -136,20 +127,17 @@ Protocol::FoundThreshold Protocol::search_interval(const std::string& set,
 }
 
 double Protocol::dice_of_share(const std::vector<Examined>& share, double threshold) const {
-  constexpr double unit = 0x1p-40;       // whole numbers alone are added, so the ranks' order does not matter
   std::vector<std::int64_t> sums(5, 0);  // hits, marked, lesion, Dice in units, patients
   for (const Examined& volume : share) {
     const Confusion counts = confusion_above(volume.scored, threshold, options_.search_components, options_);
-    const double dice = rates_of(counts).dice;
     sums[0] += counts.true_positives;
     sums[1] += counts.marked();
     sums[2] += counts.lesion();
-    sums[3] += std::llround((std::isnan(dice) ? 1.0 : dice) / unit);
+    sums[3] += dice_units::from(rates_of(counts).dice);
     sums[4] += 1;
   }
   communicator_.sum_in_place(sums);
-  if (options_.objective == "patient")
-    return static_cast<double>(sums[3]) * unit / static_cast<double>(sums[4]);
+  if (options_.objective == "patient") return dice_units::mean(sums[3], sums[4]);
   return 2.0 * static_cast<double>(sums[0]) / static_cast<double>(sums[1] + sums[2]);
 }
 
@@ -173,6 +161,16 @@ double Protocol::healthy_threshold(const std::vector<Examined>& share) const {
 // ------------------------------------------------------------------------------------------------------------
 // rows
 
+void Protocol::score_set(const Method& method, Stage stage, const std::string& set,
+                         const FoundThreshold* found, EvaluationResults& results) const {
+  EvaluationResults own;
+  const auto count = static_cast<std::int64_t>(dataset_.volumes(set).size());
+  for (std::int64_t index = communicator_.rank(); index < count; index += communicator_.size())
+    score(method, stage, examine(method, set, index),
+          found != nullptr ? std::optional(found->threshold) : std::nullopt, own);
+  collect(own, found, found != nullptr, results);
+}
+
 void Protocol::score(const Method& method, Stage stage, const Examined& volume,
                      std::optional<double> threshold, EvaluationResults& own) const {
   const Volume& source = volume.scored.volume;
@@ -190,17 +188,19 @@ void Protocol::score(const Method& method, Stage stage, const Examined& volume,
 
 void Protocol::collect(const EvaluationResults& own, const FoundThreshold* found, bool has_one_threshold,
                        EvaluationResults& results) const {
-  std::vector<PatientRow> rows;
-  for (const auto& text : communicator_.all_gather_text(to_json(own.rows))) {
-    const auto part = rows_of_json(text, "a rank's share");
-    rows.insert(rows.end(), part.begin(), part.end());
-  }
-  std::ranges::sort(rows, {}, &PatientRow::patient);
-  std::vector<SliceRow> slices;
-  for (const auto& text : communicator_.all_gather_text(to_json(own.slices))) {
-    const auto part = slice_rows_of_json(text, "a rank's share");
-    slices.insert(slices.end(), part.begin(), part.end());
-  }
+  std::vector<std::vector<PatientRow>> row_shares;
+  for (const auto& text : communicator_.all_gather_text(to_json(own.rows)))
+    row_shares.push_back(rows_of_json(text, "a rank's share"));
+  std::vector<std::vector<SliceRow>> slice_shares;
+  for (const auto& text : communicator_.all_gather_text(to_json(own.slices)))
+    slice_shares.push_back(slice_rows_of_json(text, "a rank's share"));
+  std::size_t slices_per_volume = 0;  // on rank 0, which has a volume in any case
+  if (!row_shares.front().empty())
+    slices_per_volume = slice_shares.front().size() / row_shares.front().size();
+  // By patient, then by the volume's place in its set.
+  auto rows = in_volume_order(row_shares, 1);
+  auto slices = in_volume_order(slice_shares, slices_per_volume);
+  std::ranges::stable_sort(rows, {}, &PatientRow::patient);
   std::ranges::stable_sort(slices, {}, &SliceRow::patient);
 
   SetSummary summary = summarise_rows(rows, options_.bootstrap_samples, seed_);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,7 +34,7 @@ std::vector<Example> choose_examples(const EvaluationResults& results, const std
 
 /// The whole evaluation, method section 7: thresholds on the threshold sets, scores on the test sets, the
 /// reconstruction of the healthy sets. Patients are divided over ranks. Determinism: results are equal bit
-/// for bit for every number of ranks, also with more ranks than patients.
+/// for bit for every number of ranks with equally many threads each, also with more ranks than patients.
 class Protocol {
  public:
   /// @pre check_sets() found nothing
@@ -62,6 +64,9 @@ class Protocol {
   double healthy_threshold(const std::vector<Examined>& share) const;
   double dice_of_share(const std::vector<Examined>& share, double threshold) const;
 
+  /// Scores a set volume by volume. @param found  none: its reconstruction alone is scored. Collective.
+  void score_set(const Method& method, Stage stage, const std::string& set, const FoundThreshold* found,
+                 EvaluationResults& results) const;
   /// Adds a volume's rows to `own`. @param threshold  none: its reconstruction alone is scored
   void score(const Method& method, Stage stage, const Examined& volume, std::optional<double> threshold,
              EvaluationResults& own) const;

@@ -169,7 +169,6 @@ std::string to_json(const std::vector<SliceRow>& rows) {
 
 std::vector<SliceRow> slice_rows_of_json(const std::string& text, const std::string& where) {
   return read_rows(text, where, [](const ordered_json& entry) {
-    if (entry.is_null()) return SliceRow{};
     return SliceRow{entry.at(0),
                     entry.at(1),
                     entry.at(2),

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -30,6 +32,20 @@ struct SliceRow {
   SliceScore score;
 };
 
+/// Joins the rows of all ranks in the order of the set's volumes, of which rank r of n holds r, r + n, r + 2
+/// n and so on, each with `per_volume` rows.
+template <class Row>
+std::vector<Row> in_volume_order(const std::vector<std::vector<Row>>& shares, std::size_t per_volume) {
+  std::vector<Row> joined;
+  std::size_t longest = 0;
+  for (const auto& share : shares) longest = std::max(longest, share.size());
+  for (std::size_t first = 0; first < longest; first += per_volume)
+    for (const auto& share : shares)
+      for (std::size_t i = first; i < std::min(first + per_volume, share.size()); ++i)
+        joined.push_back(share[i]);
+  return joined;
+}
+
 /// Means over the patients of a set.
 struct NumberSummary {
   std::string name;
@@ -57,7 +73,8 @@ std::vector<PatientRow> rows_of_json(const std::string& text, const std::string&
 std::string to_json(const std::vector<SliceRow>& rows);
 std::vector<SliceRow> slice_rows_of_json(const std::string& text, const std::string& where);
 
-/// What was evaluated, for tables over many evaluations: `overrides` of the command line.
+/// What was evaluated, for tables over many evaluations: `overrides` of the command line, and the folders of
+/// configurations that it names.
 std::string to_json(const std::vector<SetSummary>& summaries, const std::vector<std::string>& overrides);
 
 std::string to_csv(const std::vector<PatientRow>& rows);

@@ -1,14 +1,13 @@
 #include "trainer/evaluation/threshold_curve.hpp"
 
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <limits>
 
+#include "trainer/evaluation/dice_units.hpp"
+
 namespace gyrus {
 namespace {
-
-constexpr double dice_unit = 0x1p-40;
 
 double dice_of(std::int64_t hits, std::int64_t marked, std::int64_t lesion) {
   return marked + lesion == 0 ? std::numeric_limits<double>::quiet_NaN()
@@ -131,8 +130,7 @@ void SetCurve::add(const ThresholdCurve& curve) {
   for (std::int64_t i = 0; i < threshold_grid::size; ++i) {
     marked_[i] += curve.marked[i];
     hits_[i] += curve.hits[i];
-    const double dice = curve.dice(i);
-    dice_units_[i] += std::llround((std::isnan(dice) ? 1.0 : dice) / dice_unit);
+    dice_units_[i] += dice_units::from(curve.dice(i));
   }
   lesion_voxels_ += curve.lesion_voxels;
   ++patients_;
@@ -148,7 +146,7 @@ void SetCurve::sum_over_ranks(const mpi::Communicator& communicator) {
 
 double SetCurve::value(std::int64_t index, bool pooled) const {
   if (pooled) return dice_of(hits_[index], marked_[index], lesion_voxels_);
-  return static_cast<double>(dice_units_[index]) * dice_unit / static_cast<double>(patients_);
+  return dice_units::mean(dice_units_[index], patients_);
 }
 
 BestThreshold SetCurve::best(const std::string& objective) const {

@@ -1,22 +1,14 @@
 #include "trainer/evaluation/threshold_search.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <limits>
+
+#include "trainer/metrics/value_order.hpp"
 
 namespace gyrus {
 namespace {
 
 constexpr int num_rounds = 10;
-
-/// The float at a place in the order of all floats, negative ones first.
-float float_at(std::uint32_t key) {
-  return std::bit_cast<float>((key & 0x80000000u) != 0 ? key & 0x7fffffffu : ~key);
-}
-std::uint32_t key_of(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-}
 
 /// Sums neighbours of equal value.
 std::vector<ValueCount> join_equal(const std::vector<ValueCount>& sorted) {
@@ -53,16 +45,16 @@ float healthy_quantile(double rate, std::int64_t num_voxels,
   const double allowed = rate * static_cast<double>(num_voxels);
   // The count falls as the value rises, and only at values that occur: the first float with few enough voxels
   // above it is one of them.
-  std::uint32_t low = key_of(std::numeric_limits<float>::lowest()),
-                high = key_of(std::numeric_limits<float>::max());
+  std::uint32_t low = order_key(std::numeric_limits<float>::lowest()),
+                high = order_key(std::numeric_limits<float>::max());
   while (low < high) {
     const std::uint32_t middle = low + (high - low) / 2;
-    if (static_cast<double>(count_above(float_at(middle))) <= allowed)
+    if (static_cast<double>(count_above(value_of_key(middle))) <= allowed)
       high = middle;
     else
       low = middle + 1;
   }
-  return float_at(low);
+  return value_of_key(low);
 }
 
 std::vector<ValueCount> count_values(std::vector<float> values) {
@@ -81,10 +73,10 @@ std::vector<ValueCount> merge_counts(const std::vector<std::vector<ValueCount>>&
 
 float healthy_roc_threshold(double rate, const std::vector<ValueCount>& counts) {
   double num_voxels = 0.0;
-  for (const ValueCount& entry : counts) num_voxels += entry.count;
+  for (const ValueCount& entry : counts) num_voxels += static_cast<double>(entry.count);
   double above = 0.0;
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    above += counts[i].count;
+    above += static_cast<double>(counts[i].count);
     const bool is_end = i == 0 || i + 1 == counts.size();
     // Collinear: the curve goes on with a step of the same length.
     if (!is_end && counts[i].count == counts[i + 1].count) continue;

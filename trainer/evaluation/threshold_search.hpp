@@ -27,7 +27,7 @@ float healthy_quantile(double rate, std::int64_t num_voxels,
 
 struct ValueCount {
   float value;
-  std::uint32_t count;
+  std::uint64_t count;
 };
 /// Distinct values and how often each occurs, from the largest.
 std::vector<ValueCount> count_values(std::vector<float> values);

@@ -2,7 +2,6 @@
 #include "trainer/metrics/value_order.hpp"
 
 #include <array>
-#include <bit>
 
 namespace gyrus {
 namespace {
@@ -13,12 +12,6 @@ struct Entry {
 
 constexpr int bits_per_pass = 11;
 constexpr std::uint32_t digit_mask = (1u << bits_per_pass) - 1;
-
-/// A number whose unsigned order is the order of the values.
-std::uint32_t key_of(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-}
 
 void sort_by_key(std::vector<Entry>& entries) {
   std::vector<Entry> other(entries.size());
@@ -44,7 +37,7 @@ std::vector<std::uint32_t> ascending_order(std::span<const float> values) {
   std::size_t num_negative = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] == 0.0f) continue;
-    others.push_back({key_of(values[i]), static_cast<std::uint32_t>(i)});
+    others.push_back({order_key(values[i]), static_cast<std::uint32_t>(i)});
     num_negative += values[i] < 0.0f ? 1 : 0;
   }
   sort_by_key(others);

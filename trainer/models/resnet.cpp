@@ -141,6 +141,10 @@ void EncoderOptions::fields(Fields& f) {
 void EncoderOptions::validate() const {
   if (blocks.empty())
     throw ConfigError("model.encoder.blocks is empty; give blocks per stage, as in [3,4,6,3]");
+  for (const std::int64_t count : blocks)
+    if (count < 1)
+      throw ConfigError(
+          fmt::format("model.encoder.blocks holds {}; each stage has at least 1 residual block", count));
   if (norm != "batch" && norm_group_samples != 0)
     throw ConfigError(
         fmt::format("model.encoder.norm_group_samples = {} has no effect with "

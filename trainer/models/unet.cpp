@@ -130,6 +130,84 @@ torch::Tensor run_mlp(const torch::nn::Module& mlp, const torch::Tensor& x) {
   return second->forward(torch::silu(first->forward(x)));
 }
 
+std::shared_ptr<NamedLayers> numbered_layers(const std::vector<ModulePtr>& layers) {
+  auto list = named_layers({});
+  for (std::size_t i = 0; i < layers.size(); ++i) list->register_module(std::to_string(i), layers[i]);
+  return list;
+}
+
+/// Makes the layers of the UNet from the first convolution to the head; its functions are called in the order
+/// in which they stand, since each goes on with the width that the one before ended with.
+class UnetLayers {
+ public:
+  UnetLayers(const UnetOptions& options, EmbeddingWidths embedding)
+      : options_(options), embedding_(embedding) {}
+
+  std::vector<std::vector<ModulePtr>> way_down() {
+    std::vector<std::vector<ModulePtr>> entries = {
+        {std::make_shared<Convolution>(1, options_.base_width, 3)}};
+    const auto num_levels = options_.multipliers.size();
+    for (std::size_t level = 0; level < num_levels; ++level) {
+      for (std::int64_t block = 0; block < options_.blocks; ++block) {
+        entries.push_back(with_attention(residual(width_, width_of(level))));
+        skip_widths_.push_back(width_);
+      }
+      if (level + 1 == num_levels) break;
+      entries.push_back({residual(width_, width_, Resample::down)});
+      skip_widths_.push_back(width_);
+      factor_ *= 2;
+    }
+    return entries;
+  }
+
+  std::vector<ModulePtr> middle() {
+    return {residual(width_, width_), std::make_shared<AttentionBlock>(width_, options_),
+            residual(width_, width_)};
+  }
+
+  std::vector<std::vector<ModulePtr>> way_up() {
+    std::vector<std::vector<ModulePtr>> entries;
+    for (std::size_t level = options_.multipliers.size(); level-- > 0;) {
+      for (std::int64_t block = 0; block <= options_.blocks; ++block) {
+        auto layers = with_attention(residual(width_ + skip_widths_.back(), width_of(level)));
+        skip_widths_.pop_back();
+        if (level > 0 && block == options_.blocks) {
+          layers.push_back(residual(width_, width_, Resample::up));
+          factor_ /= 2;
+        }
+        entries.push_back(std::move(layers));
+      }
+    }
+    return entries;
+  }
+
+  std::shared_ptr<NamedLayers> head() const {
+    return named_layers({{"0", std::make_shared<GroupNorm32>(options_.norm_groups, width_)},
+                         {"2", std::make_shared<Convolution>(width_, 1, 3)}});
+  }
+
+ private:
+  std::int64_t width_of(std::size_t level) const { return options_.multipliers[level] * options_.base_width; }
+
+  ModulePtr residual(std::int64_t in, std::int64_t out, Resample how = Resample::none) {
+    width_ = out;
+    return std::make_shared<ResidualBlock>(in, out, embedding_, options_, how);
+  }
+
+  /// A block, followed by attention where the level has it.
+  std::vector<ModulePtr> with_attention(ModulePtr block) const {
+    std::vector<ModulePtr> layers = {std::move(block)};
+    if (std::ranges::find(options_.attention_factors, factor_) != options_.attention_factors.end())
+      layers.push_back(std::make_shared<AttentionBlock>(width_, options_));
+    return layers;
+  }
+
+  const UnetOptions& options_;
+  EmbeddingWidths embedding_;
+  std::int64_t width_ = options_.base_width, factor_ = 1;          // where the next layer starts
+  std::vector<std::int64_t> skip_widths_ = {options_.base_width};  // of the way down, for the way up
+};
+
 void check_width(const UnetOptions& options, std::int64_t width, std::int64_t multiplier) {
   if (width % options.norm_groups != 0)
     throw ConfigError(
@@ -195,72 +273,26 @@ void UnetOptions::fields(Fields& f) {
 Unet::Unet(const UnetOptions& options, std::int64_t condition_dim)
     : options_(options), condition_dim_(condition_dim) {
   options.validate();
-  const auto base = options.base_width;
-  const auto mlp_width = 4 * base;
+  const auto base = options.base_width, mlp_width = 4 * base;
   const bool film = condition_dim > 0 && options.injection == "film";
-  const EmbeddingWidths embedding = {condition_dim > 0 && !film ? 2 * mlp_width : mlp_width,
-                                     film ? mlp_width : 0};
   time_mlp_ = register_module("time_embed", make_mlp(base, mlp_width));
   if (condition_dim > 0) condition_mlp_ = register_module("label_emb", make_mlp(condition_dim, mlp_width));
 
-  const auto has_attention = [&](std::int64_t factor) {
-    return std::ranges::find(options.attention_factors, factor) != options.attention_factors.end();
-  };
-  auto inputs = register_module("input_blocks", named_layers({}));
-  auto outputs = register_module("output_blocks", named_layers({}));
+  UnetLayers layers(options, {condition_dim > 0 && !film ? 2 * mlp_width : mlp_width, film ? mlp_width : 0});
+  const auto inputs = register_module("input_blocks", named_layers({}));
+  const auto outputs = register_module("output_blocks", named_layers({}));
   const auto add = [](torch::nn::Module& list, std::vector<Stage>& stages, const char* prefix,
-                      std::vector<ModulePtr> layers) {
-    auto entry = named_layers({});
-    for (std::size_t i = 0; i < layers.size(); ++i) entry->register_module(std::to_string(i), layers[i]);
-    list.register_module(std::to_string(stages.size()), entry);
-    stages.push_back({fmt::format("{}.{}", prefix, stages.size()), std::move(layers)});
+                      std::vector<std::vector<ModulePtr>> entries) {
+    for (auto& entry : entries) {
+      list.register_module(std::to_string(stages.size()), numbered_layers(entry));
+      stages.push_back({fmt::format("{}.{}", prefix, stages.size()), std::move(entry)});
+    }
   };
-
-  std::vector<std::int64_t> skip_widths = {base};
-  add(*inputs, input_stages_, "in", {std::make_shared<Convolution>(1, base, 3)});
-  std::int64_t width = base, factor = 1;
-  const auto levels = options.multipliers.size();
-  for (std::size_t level = 0; level < levels; ++level) {
-    const auto out = options.multipliers[level] * base;
-    for (std::int64_t block = 0; block < options.blocks; ++block) {
-      std::vector<ModulePtr> layers = {std::make_shared<ResidualBlock>(width, out, embedding, options)};
-      if (has_attention(factor)) layers.push_back(std::make_shared<AttentionBlock>(out, options));
-      add(*inputs, input_stages_, "in", std::move(layers));
-      skip_widths.push_back(width = out);
-    }
-    if (level + 1 == levels) break;
-    add(*inputs, input_stages_, "in",
-        {std::make_shared<ResidualBlock>(width, width, embedding, options, Resample::down)});
-    skip_widths.push_back(width);
-    factor *= 2;
-  }
-
-  middle_ = std::make_unique<Stage>();
-  middle_->layers = {std::make_shared<ResidualBlock>(width, width, embedding, options),
-                     std::make_shared<AttentionBlock>(width, options),
-                     std::make_shared<ResidualBlock>(width, width, embedding, options)};
-  auto middle = register_module("middle_block", named_layers({}));
-  for (std::size_t i = 0; i < middle_->layers.size(); ++i)
-    middle->register_module(std::to_string(i), middle_->layers[i]);
-
-  for (std::size_t level = levels; level-- > 0;) {
-    const auto out = options.multipliers[level] * base;
-    for (std::int64_t block = 0; block <= options.blocks; ++block) {
-      std::vector<ModulePtr> layers = {
-          std::make_shared<ResidualBlock>(width + skip_widths.back(), out, embedding, options)};
-      skip_widths.pop_back();
-      width = out;
-      if (has_attention(factor)) layers.push_back(std::make_shared<AttentionBlock>(out, options));
-      if (level > 0 && block == options.blocks) {
-        layers.push_back(std::make_shared<ResidualBlock>(out, out, embedding, options, Resample::up));
-        factor /= 2;
-      }
-      add(*outputs, output_stages_, "out", std::move(layers));
-    }
-  }
-  head_ =
-      register_module("out", named_layers({{"0", std::make_shared<GroupNorm32>(options.norm_groups, width)},
-                                           {"2", std::make_shared<Convolution>(width, 1, 3)}}));
+  add(*inputs, input_stages_, "in", layers.way_down());
+  middle_ = std::make_unique<Stage>(Stage{"", layers.middle()});
+  register_module("middle_block", numbered_layers(middle_->layers));
+  add(*outputs, output_stages_, "out", layers.way_up());
+  head_ = register_module("out", layers.head());
 }
 
 Unet::~Unet() = default;
