@@ -7,9 +7,11 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 
 add_library(gyrus_warnings INTERFACE)
 add_library(gyrus::warnings ALIAS gyrus_warnings)
-target_compile_options(gyrus_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror
+target_compile_options(gyrus_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Wall,-Wextra>
+  $<$<NOT:$<COMPILE_LANGUAGE:CUDA>>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror>
   # Bogus in g++ 12 on appended strings and copied vectors.
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict>)
+  $<$<AND:$<NOT:$<COMPILE_LANGUAGE:CUDA>>,$<CXX_COMPILER_ID:GNU>>:-Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict>)
 
 if(GYRUS_SANITIZER)
   add_compile_options(-fsanitize=${GYRUS_SANITIZER} -fno-omit-frame-pointer)

@@ -27,6 +27,7 @@ class DiffusionTask : public Task {
         device_(device),
         reconstructor_(options.objective, options.corruption, dataset_->height(), dataset_->width()),
         evaluator_(*dataset_, reconstructor_, options.noise, options.evaluation, options.seed, device) {
+    check_noise_device(options.noise, device);
     // A wrong name ends the job now, not at the first validation.
     const auto& followed = dataset_->volumes(options.validation.set);
     if (std::ranges::none_of(followed, [](const auto& volume) { return volume.label != 0; }))

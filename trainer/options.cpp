@@ -126,8 +126,7 @@ void Options::validate() const {
   else
     check_diffusion(*this);
   Plan(trainer.max_samples, trainer.global_batch, 1);  // throws when nothing would be trained
-  if (noise.level.empty())
-    throw ConfigError("noise.level is empty; give one timestep or a list, as in noise.level=[249,499]");
+  noise.validate();
   evaluation.validate();
 }
 

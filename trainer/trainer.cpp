@@ -60,7 +60,7 @@ Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, 
   set_compute_threads(topology);
   on_every_rank(communicator_,
                 [&] { dataset_ = std::make_shared<const Dataset>(Dataset::open(options_.data)); });
-  task_ = make_task(options_, dataset_, device_);
+  on_every_rank(communicator_, [&] { task_ = make_task(options_, dataset_, device_); });
   build_model();
   if (is_first()) metrics_ = std::make_unique<MetricsLog>(run_->path(), run_->attempt());
   resume();

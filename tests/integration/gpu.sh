@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job on a GPU: the same inputs as on the CPU, losses equal to rounding, and a stopped run that goes on. Skipped without a GPU.
+# The main job on a GPU: the same inputs as on the CPU, losses equal to rounding, noise that the GPU makes equal bit for bit to the CPU's,
+# and a stopped run that goes on. Skipped without a GPU.
 source "$(dirname "$0")/common.sh"
 prepare_data
 
@@ -17,6 +18,26 @@ paste <(column cpu loss) <(column gpu loss) | awk '{ d = ($2 - $4) / $2; if (d <
 
 train 1 half trainer.device=cuda trainer.precision=bf16 || { cat half.log; fail "training in bfloat16"; }
 paste <(column gpu loss) <(column half loss) | awk '{ d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > 0.1) exit 1 }' || fail "bfloat16 is far off"
+
+# same_noise NAME [override ...]: the GPU's noise and the CPU's make the same inputs in each of 30 steps.
+same_noise() {
+  local name=$1
+  shift
+  for device in cpu cuda; do
+    train 1 "noise_${name}_$device" trainer.device=cuda noise.device=$device "$@" ||
+      { cat "noise_${name}_$device.log"; fail "training with noise.device=$device $*"; }
+  done
+  [ "$(column "noise_${name}_cuda" inputs | wc -l)" = 30 ] || fail "noise.device=cuda $*: not 30 steps"
+  diff <(column "noise_${name}_cpu" inputs) <(column "noise_${name}_cuda" inputs) >/dev/null || fail "the GPU's noise differs: $*"
+  echo "noise.device=cuda and cpu: equal inputs with ${*:-the defaults}"
+}
+same_noise defaults
+same_noise standardise noise.standardise=true
+same_noise offset noise.mean_offset=0.1
+same_noise half noise.round_to_half=true
+same_noise shared noise.sharing=batch
+same_noise all noise.standardise=true noise.mean_offset=0.1 noise.round_to_half=true noise.sharing=batch noise.random_origin=false
+[ "$(column noise_defaults_cuda inputs)" != "$(column noise_offset_cuda inputs)" ] || fail "the inputs' hash does not see the noise"
 
 train_until 10 1 resumed trainer.device=cuda trainer.max_samples=2400
 train 1 resumed trainer.device=cuda trainer.max_samples=2400 || { cat resumed.log; fail "resuming on the GPU"; }

@@ -6,19 +6,6 @@
 
 namespace gyrus {
 
-/// The lattice of 2D OpenSimplex noise. Vertex (p, r) lies at (p + (p+r) squish, r + (p+r) squish): a
-/// triangular lattice with edges of sqrt(2). Each vertex has a gradient and a kernel max(0, 2 - d^2)^4 that
-/// ends where the next vertices lie.
-namespace simplex_lattice {
-
-inline constexpr double stretch = -0.211324865405187;  // the inverse of squish
-inline constexpr double squish = 0.366025403784439;
-inline constexpr double kernel_squared_radius = 2.0;
-inline constexpr double normalisation = 47.0;
-inline constexpr std::array<double, 16> gradients = {5, 2, 2, 5, -5, 2, -2, 5, 5, -2, 2, -5, -5, -2, -2, -5};
-
-}  // namespace simplex_lattice
-
 /// 2D OpenSimplex noise (the original, not OpenSimplex2), from a seed.
 /// Reference: method section 5.4, which gives golden values.
 class SimplexNoise {
@@ -27,12 +14,6 @@ class SimplexNoise {
 
   /// One octave at a point, about [-0.87, 0.87]: the definition that `SimplexField` is tested against.
   double at(double x, double y) const;
-  /// Where the gradient of lattice vertex (p, r) begins in simplex_lattice::gradients.
-  std::size_t gradient_of(std::int64_t p, std::int64_t r) const {
-    return permutation_[static_cast<std::size_t>((permutation_[static_cast<std::size_t>(p & 255)] + r) &
-                                                 255)] &
-           14;
-  }
   const std::array<std::uint8_t, 256>& permutation() const { return permutation_; }
 
  private:

@@ -12,19 +12,16 @@
 // contraction of products and sums (-ffp-contract=off), and what a kernel adds outside its circle is exactly
 // 0.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "trainer/diffusion/simplex.hpp"
+#include "trainer/diffusion/simplex_lattice.hpp"
 
 namespace gyrus {
 namespace {
 
 using namespace simplex_lattice;
-
-constexpr std::int64_t num_lanes = 8;
-constexpr double radius = 1.4142135623730951;  // of a kernel
 
 /// A vector of `Bytes` bytes: what a register of the target holds.
 template <class T, std::int64_t Bytes>
@@ -33,62 +30,32 @@ struct Register {
   static constexpr std::int64_t num_values = Bytes / static_cast<std::int64_t>(sizeof(T));
 };
 
-/// One octave on its way into a field. Pixel (i, j) lies at (x + j step, y + i step).
-struct Octave {
-  std::int64_t rows, columns;
-  std::int64_t row_stride;  // columns, and room behind them for a vector that hangs over
-  double x, y, step, amplitude;
-  double pixels = 1.0 / step;  // per lattice unit
-
-  double last_x() const { return x + static_cast<double>(columns - 1) * step; }
-  double last_y() const { return y + static_cast<double>(rows - 1) * step; }
-};
-
-/// Pixels of 0 .. count-1 that hold everything between two positions, in steps from the first pixel; a pixel
-/// too many at either end receives 0.
-struct Range {
-  Range(double begin, double end, std::int64_t count)
-      : first(std::max<std::int64_t>(0, static_cast<std::int64_t>(begin))),
-        last(std::min<std::int64_t>(count - 1, static_cast<std::int64_t>(end))) {}
-  std::int64_t first, last;
-};
-
 /// What the kernel of a vertex needs of the field's rows and of the lanes of a vector.
 template <class T>
 struct Scratch {
-  explicit Scratch(std::int64_t rows) : room(static_cast<std::size_t>(rows)), slope(room.size()) {}
+  Scratch(std::int64_t rows, std::int64_t columns)
+      : row_stride(columns + num_lanes - 1), room(static_cast<std::size_t>(rows)), slope(room.size()) {}
+  std::int64_t row_stride;    // of the field: columns, and room behind them for a vector that hangs over
   std::vector<T> room;        // squared radius of the kernel less the row's squared distance
   std::vector<T> slope;       // the gradient's part along y
   T lane_offsets[num_lanes];  // lattice units from the first lane
 };
 
-/// Adds the kernel of one vertex at (vertex_x, vertex_y) with gradient (gx, gy) to the pixels it reaches.
+/// Adds the kernel of one vertex with gradient (gx, gy) to the pixels it reaches.
 template <std::int64_t Bytes, class T>
-[[gnu::always_inline]] inline void add_kernel(const Octave& octave, double vertex_x, double vertex_y,
-                                              double gx, double gy, Scratch<T>& scratch, T* field) {
+[[gnu::always_inline]] inline void add_kernel(const Octave& octave, const Circle& circle, double gx,
+                                              double gy, Scratch<T>& scratch, T* field) {
   using Vector = typename Register<T, Bytes>::type;
   constexpr std::int64_t num_values = Register<T, Bytes>::num_values, num_registers = num_lanes / num_values;
   const Vector zero = {};
-  // Where the vertex lies, and how far it reaches, in pixels.
-  const double column = (vertex_x - octave.x) * octave.pixels, line = (vertex_y - octave.y) * octave.pixels,
-               reach = radius * octave.pixels;
-  const Range columns(column - reach, column + reach, octave.columns);
-  Range rows(line - reach, line + reach, octave.rows);
-  for (std::int64_t i = rows.first; i <= rows.last; ++i) {
-    const double ey = octave.y + static_cast<double>(i) * octave.step - vertex_y;
+  for (std::int64_t i = circle.rows.first; i <= circle.rows.last; ++i) {
+    const double ey = octave.row_y(i) - circle.y;
     scratch.room[i] = static_cast<T>(kernel_squared_radius - ey * ey);
     scratch.slope[i] = static_cast<T>(gy * ey);
   }
-  const bool is_large = rows.last - rows.first >= 2 * num_lanes;  // else a chord is not worth its root
-  for (std::int64_t j = columns.first; j <= columns.last; j += num_lanes) {
-    const double begin = octave.x + static_cast<double>(j) * octave.step - vertex_x,
-                 end = begin + static_cast<double>(num_lanes - 1) * octave.step;
-    if (is_large) {
-      const double nearest = begin > 0.0 ? begin : end < 0.0 ? end : 0.0;
-      const double half_chord =
-          std::sqrt(std::max(0.0, kernel_squared_radius - nearest * nearest)) * octave.pixels;
-      rows = Range(line - half_chord, line + half_chord, octave.rows);
-    }
+  for (std::int64_t j = circle.columns.first; j <= circle.columns.last; j += num_lanes) {
+    const double begin = octave.column_x(j) - circle.x;
+    const IndexRange rows = circle.rows_of_block(octave, begin);
     Vector squared_x[num_registers], slope_x[num_registers];
 #pragma GCC unroll 8
     for (std::int64_t k = 0; k < num_registers; ++k) {
@@ -99,7 +66,7 @@ template <std::int64_t Bytes, class T>
       slope_x[k] = ex * static_cast<T>(gx);
     }
     for (std::int64_t i = rows.first; i <= rows.last; ++i) {
-      T* pixels = field + i * octave.row_stride + j;
+      T* pixels = field + i * scratch.row_stride + j;
 #pragma GCC unroll 8
       for (std::int64_t k = 0; k < num_registers; ++k) {
         Vector kernel = scratch.room[i] - squared_x[k];
@@ -119,25 +86,13 @@ template <std::int64_t Bytes, class T>
 template <std::int64_t Bytes, class T>
 [[gnu::always_inline]] inline void add_octave(const SimplexNoise& noise, const Octave& octave,
                                               Scratch<T>& scratch, T* field) {
-  const double left = octave.x - radius, right = octave.last_x() + radius;
-  const double top = octave.y - radius, bottom = octave.last_y() + radius;
-  // v = y + (x + y) stretch is largest in the lower left corner and smallest in the upper right one.
-  const auto first_r = static_cast<std::int64_t>(std::floor(top + (right + top) * stretch)),
-             last_r = static_cast<std::int64_t>(std::ceil(bottom + (left + bottom) * stretch));
-  for (std::int64_t r = first_r; r <= last_r; ++r) {
-    const auto v = static_cast<double>(r);
-    // Where this row of vertices, along (1 + squish, squish), is inside the rectangle in both directions.
-    const double first_p =
-                     std::max((left - v * squish) / (1.0 + squish), (top - v * (1.0 + squish)) / squish),
-                 last_p =
-                     std::min((right - v * squish) / (1.0 + squish), (bottom - v * (1.0 + squish)) / squish);
-    for (auto p = static_cast<std::int64_t>(std::ceil(first_p));
-         p <= static_cast<std::int64_t>(std::floor(last_p)); ++p) {
-      const auto u = static_cast<double>(p);
-      const std::size_t gradient = noise.gradient_of(p, r);
-      add_kernel<Bytes>(octave, u + (u + v) * squish, v + (u + v) * squish,
-                        gradients[gradient] * octave.amplitude, gradients[gradient + 1] * octave.amplitude,
-                        scratch, field);
+  const IndexRange vertex_rows = octave.vertex_rows();
+  for (std::int64_t r = vertex_rows.first; r <= vertex_rows.last; ++r) {
+    const IndexRange vertices = octave.vertices_of_row(r);
+    for (std::int64_t p = vertices.first; p <= vertices.last; ++p) {
+      const Gradient gradient = gradient_of(noise.permutation().data(), p, r);
+      add_kernel<Bytes>(octave, Circle(octave, p, r), gradient.x * octave.amplitude,
+                        gradient.y * octave.amplitude, scratch, field);
     }
   }
 }
@@ -175,36 +130,33 @@ bool has_avx2() {
 
 /// The definition, pixel by pixel: where pixels are farther apart than vertices, most vertices reach none.
 template <class T>
-void add_octave_by_pixel(const SimplexNoise& noise, const Octave& octave, T* field) {
+void add_octave_by_pixel(const SimplexNoise& noise, const Octave& octave, std::int64_t row_stride, T* field) {
   for (std::int64_t i = 0; i < octave.rows; ++i)
     for (std::int64_t j = 0; j < octave.columns; ++j)
-      field[i * octave.row_stride + j] +=
-          static_cast<T>(octave.amplitude * normalisation *
-                         noise.at(octave.x + static_cast<double>(j) * octave.step,
-                                  octave.y + static_cast<double>(i) * octave.step));
+      field[i * row_stride + j] +=
+          static_cast<T>(octave.amplitude * normalisation * noise.at(octave.column_x(j), octave.row_y(i)));
 }
 
 template <class T>
 void fill_field(const SimplexField& options, const SimplexNoise& noise, std::int64_t rows,
                 std::int64_t columns, T* out, Instructions instructions) {
   if (rows <= 0 || columns <= 0) return;
-  const std::int64_t row_stride = columns + num_lanes - 1;
-  std::vector<T> field(static_cast<std::size_t>(rows * row_stride), T{0});
-  Scratch<T> scratch(rows);
+  Scratch<T> scratch(rows, columns);
+  std::vector<T> field(static_cast<std::size_t>(rows * scratch.row_stride), T{0});
   double step = 1.0 / options.feature_size, amplitude = 1.0 / normalisation;
   for (std::int64_t o = 0; o < options.octaves; ++o, step *= 2.0, amplitude *= options.persistence) {
-    const Octave octave{rows, columns, row_stride, options.origin_x, options.origin_y, step, amplitude};
+    const Octave octave{rows, columns, options.origin_x, options.origin_y, step, amplitude};
     for (std::int64_t lane = 0; lane < num_lanes; ++lane)
       scratch.lane_offsets[lane] = static_cast<T>(static_cast<double>(lane) * step);
     if (step > 1.0)
-      add_octave_by_pixel(noise, octave, field.data());
+      add_octave_by_pixel(noise, octave, scratch.row_stride, field.data());
     else if (instructions == Instructions::avx2)
       add_octave_avx2(noise, octave, scratch, field.data());
     else
       add_octave_baseline(noise, octave, scratch, field.data());
   }
   for (std::int64_t i = 0; i < rows; ++i)
-    std::copy_n(field.data() + i * row_stride, columns, out + i * columns);
+    std::copy_n(field.data() + i * scratch.row_stride, columns, out + i * columns);
 }
 
 }  // namespace

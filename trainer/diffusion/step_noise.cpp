@@ -6,11 +6,12 @@
 
 namespace gyrus {
 
-StepNoise::StepNoise(const NoiseOptions& options, std::uint64_t seed, std::int64_t global_batch)
+StepNoise::StepNoise(const NoiseOptions& options, std::uint64_t seed, std::int64_t global_batch,
+                     torch::Device device)
     : is_shared_(options.sharing == "batch"),
       seed_(seed),
       global_batch_(static_cast<std::uint64_t>(global_batch)),
-      model_(make_noise_model(options)) {}
+      model_(make_training_noise(options, device)) {}
 
 void StepNoise::draw(Batch& batch) const {
   const std::int64_t rows = batch.height, columns = batch.width;
@@ -18,9 +19,10 @@ void StepNoise::draw(Batch& batch) const {
   batch.noise.resize(batch.samples.size() * pixels);
   if (batch.samples.empty()) return;
   if (!is_shared_) {
-    for (std::size_t i = 0; i < batch.samples.size(); ++i)
-      model_->draw(Random(seed_, Stream::noise, batch.samples[i].epoch, batch.samples[i].global_index), rows,
-                   columns, &batch.noise[i * pixels]);
+    std::vector<Random> keys;
+    for (const Sample& sample : batch.samples)
+      keys.emplace_back(seed_, Stream::noise, sample.epoch, sample.global_index);
+    model_->draw_fields(keys, rows, columns, batch.noise.data());
     return;
   }
   // A shared field belongs to the step: its key is the index of the step's first sample, on whatever rank

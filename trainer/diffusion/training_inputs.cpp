@@ -34,7 +34,7 @@ DiffusionObjective::DiffusionObjective(const Options& options, std::uint64_t see
       rows_(rows),
       columns_(columns),
       device_(device),
-      noise_(options.noise, seed, global_batch),
+      noise_(options.noise, seed, global_batch, device),
       corruption_(make_corruption(options.corruption, rows, columns)),
       prediction_(make_prediction(options.objective, schedule_)),
       weights_(loss_weights(options.objective, schedule_).to(device)) {}
