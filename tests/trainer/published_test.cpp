@@ -205,7 +205,7 @@ TEST_F(Published, BombsStaySmall) {
   const std::string bytes = repeated.finish();
   const Pickle pickle = read_pickle(std::as_bytes(std::span(bytes)), "data.pkl");
   for (const PickleNode& node : pickle.nodes)
-    if (node.kind == PickleNode::Kind::tensor) EXPECT_EQ(node.items.size(), 4u);
+    EXPECT_LE(node.kind == PickleNode::Kind::tensor ? node.items.size() : 0, 4u);
   PickleWriter circle;
   circle.raw("}q\x01").text("state_dict").raw("h\x01s");
   EXPECT_THAT(refusal_of(zip_of({{"archive/data.pkl", circle.finish()}})),

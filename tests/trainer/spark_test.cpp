@@ -115,6 +115,17 @@ TEST(Spark, WhatDoesNotFitIsRefused) {
   options.trainer.micro_batch = 0;
   options.checkpoint.metric = "dice";
   EXPECT_THAT(message_of<ConfigError>([&] { options.validate(); }), HasSubstr("checkpoint.metric=dice"));
+  options.checkpoint.metric = "loss";
+  options.validate();
+  const auto refusal_of = [&](auto change) {
+    Options changed = options;
+    change(changed.model);
+    return message_of<ConfigError>([&] { changed.validate(); });
+  };
+  const std::string refused = "have nothing to act on with model.kind=spark";
+  EXPECT_THAT(refusal_of([](ModelOptions& model) { model.encoder.init = "runs/x"; }), HasSubstr(refused));
+  EXPECT_THAT(refusal_of([](ModelOptions& model) { model.condition_dropout = 0.1; }), HasSubstr(refused));
+  EXPECT_THAT(refusal_of([](ModelOptions& model) { model.unet.injection = "film"; }), HasSubstr(refused));
 }
 
 }  // namespace
