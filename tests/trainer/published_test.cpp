@@ -202,6 +202,7 @@ TEST_F(Published, BombsStaySmall) {
   repeated.import("torch", "FloatStorage").text("0").text("cpu").integer(1).raw("tQ");
   repeated.raw(std::string(100'000, 'N')).raw("tq\x02");
   for (int i = 0; i < 1'000; ++i) repeated.raw("h\x01h\x02R\x86");
+  repeated.raw("\x86");
   const std::string bytes = repeated.finish();
   const Pickle pickle = read_pickle(std::as_bytes(std::span(bytes)), "data.pkl");
   for (const PickleNode& node : pickle.nodes)

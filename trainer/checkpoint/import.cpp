@@ -74,9 +74,11 @@ bool is_dropped(const std::string& name) {
   return name.ends_with(".num_batches_tracked") || unused.contains(name);
 }
 
-torch::Tensor view_of(const PublishedTensor& tensor) {
-  return torch::from_blob(const_cast<std::byte*>(tensor.values), tensor.shape, tensor.strides,
-                          torch::kFloat32);
+/// The values where they lie in the file; the tensor keeps the file mapped.
+torch::Tensor view_of(const PublishedTensor& tensor, std::shared_ptr<const ZipArchive> archive) {
+  return torch::from_blob(
+      const_cast<std::byte*>(tensor.values), tensor.shape, tensor.strides,
+      [archive = std::move(archive)](void*) {}, torch::kFloat32);
 }
 
 /// What a checkpoint and a model do not have in common.
@@ -117,7 +119,7 @@ void take_weights(const PublishedCheckpoint& checkpoint, const ModelLayout& layo
                                                  describe(tensor.dtype, tensor.shape),
                                                  describe("F32", known->second)));
       else
-        state.weights[name] = view_of(tensor);
+        state.weights[name] = view_of(tensor, checkpoint.archive);
       wanted.erase(known);
       continue;
     }
@@ -167,8 +169,8 @@ std::string take_moments(const PublishedCheckpoint& checkpoint, const ModelLayou
     for (const auto* tensor : {&moments.first, &moments.second})
       if (tensor->dtype != "F32" || tensor->shape != shape)
         return fmt::format("the moments of {} are {}", name, describe(tensor->dtype, tensor->shape));
-    taken["first." + name] = view_of(moments.first);
-    taken["second." + name] = view_of(moments.second);
+    taken["first." + name] = view_of(moments.first, checkpoint.archive);
+    taken["second." + name] = view_of(moments.second, checkpoint.archive);
   }
   state.optimizer = std::move(taken);
   state.optimizer_steps = step;

@@ -28,8 +28,8 @@ std::vector<std::string> deduce_model(const PublishedCheckpoint& checkpoint, con
 
 /// The state that a run of ours goes on from. Weights keep their names; the 13 schedule tables `diffusion.*`
 /// are compared with our schedule and dropped, as are the counters num_batches_tracked and SparK's unused
-/// constants. Moments come along when they are complete and fit. Tensors are views into the checkpoint's
-/// file: it must outlive them.
+/// constants. Moments come along when they are complete and fit. Tensors are views into the mapped
+/// file and keep it mapped.
 /// @param global_batch  samples per step, to tell samples from steps
 /// @throws DataError with the number and first names of tensors that are missing, left over, of another shape
 /// or type; or with the table that differs
