@@ -8,6 +8,7 @@
 
 #include "launch/command_line.hpp"
 #include "launch/config/node.hpp"
+#include "launch/config/yaml_writer.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
@@ -72,18 +73,38 @@ bool is_for_both_jobs(const std::string& text) {
   return is_about_data || (key.starts_with("submit.") && !key.starts_with("submit.after"));
 }
 
+/// The value at a dotted path as it is written; empty when nothing sets it.
+std::string written_at(const Config& config, const char* path) {
+  const ConfigNode* node = config.root().find_path(path);
+  return node ? write_json(*node) : "";
+}
+
+/// Whatever the two were composed from.
+void check_same_brains(const Submission& first, const Submission& second) {
+  for (const char* path : {"data.root", "data.sources", "data.folds", "data.fold", "data.fold_seed"})
+    if (written_at(first.config, path) != written_at(second.config, path))
+      throw ConfigError(fmt::format(
+          "the two jobs differ in {}: the first one could learn from what the second is tested on; give both "
+          "the same",
+          path));
+}
+
 /// The job that `submit.after` describes.
 Submission compose_first(ConfigArguments given, const Submission& second, const CheckConfig& check) {
   std::erase_if(given.overrides, [](const std::string& text) { return !is_for_both_jobs(text); });
   given.overrides.insert(given.overrides.end(), second.options.after.begin(), second.options.after.end());
-  Submission first = Submission::compose(given, check);
-  if (!first.options.after.empty())
-    throw ConfigError(
-        "submit.after: the job that it describes has a submit.after itself; only two jobs are chained");
-  if (first.run_dir == second.run_dir)
-    throw ConfigError(fmt::format("submit.after: both jobs have the run.dir {}; give one another run.name",
-                                  second.run_dir.string()));
-  return first;
+  try {
+    Submission first = Submission::compose(given, check);
+    if (!first.options.after.empty())
+      throw ConfigError("the job that it describes has a submit.after itself; only two jobs are chained");
+    if (first.run_dir == second.run_dir)
+      throw ConfigError(
+          fmt::format("both jobs have the run.dir {}; give one another run.name", second.run_dir.string()));
+    check_same_brains(first, second);
+    return first;
+  } catch (const ConfigError& error) {
+    throw ConfigError(fmt::format("submit.after: {}", error.what()));
+  }
 }
 
 }  // namespace

@@ -72,14 +72,13 @@ void refuse_run_dir(const SweepJob& job) {
           "a sweep gives each trial its run.dir; hydra.sweep.dir and hydra.sweep.subdir choose the folders");
 }
 
-/// A trial is one job.
 void refuse_two_jobs(const Config& trial) {
   SubmitOptions options;
   trial.bind("submit", options);
   if (!options.after.empty())
     throw ConfigError(
         "submit.after makes two jobs of a run, which a sweep does not; run the first one by itself and give "
-        "submit.after=[]");
+        "submit.after=[] and what this one takes of it, as in model.encoder.init=FOLDER");
 }
 
 /// The trial's configuration, writing into `run_dir`.

@@ -127,6 +127,9 @@ void Options::validate() const {
     check_diffusion(*this);
   Plan(trainer.max_samples, trainer.global_batch, 1);  // throws when nothing would be trained
   noise.validate();
+  if (noise.device == "cuda" && trainer.device == "cpu")
+    throw ConfigError("noise.device=cuda, but this training is on the CPU: trainer.device=cpu; train on a GPU, or set "
+        "noise.device=cpu");
   evaluation.validate();
 }
 

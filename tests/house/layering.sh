@@ -9,6 +9,7 @@ bad=$(
   grep -rnE '#include "(data|trainer)/|#include <(torch|ATen|c10)' slurm
   grep -rnE '#include "data/(source|dataset|loader|order)' data/shard
   grep -rnE '#include "data/(shard|dataset|loader|order)' data/source
+  grep -rnE '#include "trainer/' trainer/kernels | grep -v '"trainer/kernels/'
   grep -rnE '#include "slurm/' trainer | grep -vE '^trainer/(main\.cpp|cli/)'
   grep -rln '#include <torch/torch.h>' --include=*.hpp trainer launch data slurm
 )

@@ -8,7 +8,7 @@ ptx=$(mktemp)
 trap 'rm -f "$ptx"' EXIT
 cd "$1"
 eval "$(sed -E 's/ --generate-code=[^ ]+//g; s/ -o [^ ]+//; s/ -c / /' <<<"$command") -arch=compute_90 -ptx -o $ptx"
-if grep -nE '\b(fma|mad)\.[a-z.]*f(16|32|64)|\b(div|sqrt|rcp|rsqrt)\.(approx|full)|\.ftz' "$ptx"; then
+if grep -nE '\b(fma|mad)\.[a-z.]*f(16|32|64)|\b(add|sub|mul)\.f(32|64)|\b(div|sqrt|rcp|rsqrt)\.(approx|full)|\.ftz' "$ptx"; then
   echo "operations of the GPU that round in another way than the CPU's"
   exit 1
 fi

@@ -107,5 +107,7 @@ echo "--- a GPU that is not there"
 expect 2 "noise.device=cuda, but this training is on the CPU" run trainer.device=cpu noise.device=cuda
 expect 2 "noise.device=cuda, but this training is on the CPU" mpirun -np 2 "$gyrus" train "${tiny[@]}" run.dir=runs/bad trainer.device=cpu noise.device=cuda
 [ "$(grep -c "noise.device=cuda, but" out.log)" = 1 ] || { cat out.log; fail "an error that all ranks share was printed several times"; }
+expect 2 "noise.device=cuda, but this training is on the CPU" run --dry-run trainer.device=cpu noise.device=cuda
+expect 2 "noise.device=cuda, but this training is on the CPU" run noise.device=cuda
 expect 2 "noise.kind=gaussian" run noise=gaussian noise.device=cuda
 expect 2 "trainer.device=cuda" "$gyrus" train "${tiny[@]}" run.dir="$work/runs/gpu" trainer.device=cuda

@@ -31,7 +31,7 @@ echo "--- a pre-training"
 train 1 spark model=spark_small trainer.max_samples=80 || { cat spark.log; fail "pre-training"; }
 "$published_file" runs/spark/checkpoints/step-000000010 spark.ckpt || fail "no published file of a pre-training"
 expect_code 2 "$gyrus" checkpoint import spark.ckpt spark "${tiny[@]}" 2>refused.log
-grep -q "name it with model=" refused.log || { cat refused.log; fail "a pre-training was taken for a diffusion model"; }
+grep -q "name it, as in model=spark data=ixi_shared" refused.log || { cat refused.log; fail "a pre-training was taken for a diffusion model"; }
 "$gyrus" checkpoint import spark.ckpt spark "${tiny[@]}" model=spark_small 2>import.log || { cat import.log; fail "import of a pre-training"; }
 "$gyrus" checkpoint diff spark runs/spark/checkpoints/step-000000010 || fail "the imported pre-training differs"
 train 1 initialised trainer.max_samples=8 model.encoder.init="$work/spark" || { cat initialised.log; fail "training from an imported encoder"; }

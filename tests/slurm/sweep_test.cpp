@@ -161,6 +161,26 @@ TEST_F(Verbs, TwoJobsHaveTheSameDataAndTheSecondWaits) {
   EXPECT_THAT(read_file(first / "job.sbatch"), Not(HasSubstr("--dependency")));
 }
 
+TEST_F(Verbs, TwoJobsWithOtherFoldsAreRefused) {
+  const std::string dir = "'run.dir=" + (commands_.folder() / "runs/first").string() + "'";
+  const auto refusal_of = [&](const std::string& after, const std::string& more) {
+    return message_of<ConfigError>([&] { submit({"--dry-run", "submit.after=[" + after + "]", more}); });
+  };
+  EXPECT_THAT(refusal_of(dir + ",'data.fold=2'", "seed=1"),
+              HasSubstr("submit.after: the two jobs differ in data.fold"));
+  EXPECT_THAT(refusal_of(dir, "~data.fold"), HasSubstr("no error"));
+  EXPECT_THAT(refusal_of(dir + ",'noise.level=0'", "seed=1"), HasSubstr("submit.after: noise.level"));
+  // Folds that come from a file and not from the command line.
+  const fs::path experiment = commands_.folder() / "configs/experiment";
+  fs::create_directories(experiment);
+  std::ofstream(experiment / "folds.yaml")
+      << "# @package _global_\ndata: {fold: 1}\nsubmit: {after: [" << dir << "]}\n";
+  EXPECT_THAT(message_of<ConfigError>([&] {
+                submit({"--dry-run", "+experiment=folds"});
+              }),
+              HasSubstr("the two jobs differ in data.fold"));
+}
+
 TEST_F(Verbs, AFirstJobWhoseSecondIsRefusedIsNamed) {
   commands_.add("sbatch",
                 "[ -e $FOLDER/count ] && { echo 'sbatch: error: too many jobs' >&2; exit 1; }; touch "

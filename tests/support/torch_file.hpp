@@ -104,14 +104,20 @@ void write_moments(PickleWriter& p, const WriteStep& write_step) {
   p.raw("us").text("param_groups").raw("]ua");
 }
 
-/// A checkpoint of nothing but moments whose step is a tensor without dimensions, at `offset` of the values
-/// 7 to 12.
-inline std::string checkpoint_with_step_at(std::int64_t offset) {
+/// A checkpoint of nothing but moments of one parameter; their values, 7 to 12, are storage 2.
+/// @param write_step  writes the value of "step"
+template <class WriteStep>
+std::string checkpoint_of_moments(const WriteStep& write_step) {
   PickleWriter p;
   p.raw("}(").text("state_dict").raw("}");
-  write_moments(p, [&] { p.tensor("FloatStorage", "2", 6, offset, {}, {}); });
+  write_moments(p, [&] { write_step(p); });
   return zip_of(
       {{"archive/data.pkl", p.raw("u").finish()}, {"archive/data/2", values_of({7, 8, 9, 10, 11, 12})}});
+}
+
+/// The step is a tensor without dimensions, at `offset` of storage 2.
+inline std::string checkpoint_with_step_at(std::int64_t offset) {
+  return checkpoint_of_moments([&](PickleWriter& p) { p.tensor("FloatStorage", "2", 6, offset, {}, {}); });
 }
 
 /// A small checkpoint in the published layout: two weights that share a storage, a counter, moments, foreign

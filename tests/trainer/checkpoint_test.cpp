@@ -72,6 +72,13 @@ TEST_F(Checkpoint, ComesBackAsItWas) {
   EXPECT_EQ(read_file(folder_ / "latest"), "step-000000003\n");
 }
 
+TEST_F(Checkpoint, NegativeStepsAreRefused) {
+  TrainState impossible = state(3);
+  impossible.optimizer_steps = -2;
+  const auto path = CheckpointStore(folder_).save(impossible, true, 2);
+  EXPECT_THAT(message_of([&] { read_checkpoint(path); }), HasSubstr("has a negative number of steps"));
+}
+
 TEST_F(Checkpoint, OldOnesGoButNeverTheBest) {
   const CheckpointStore store(folder_);
   store.save(state(1), true, 2);

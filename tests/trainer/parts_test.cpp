@@ -9,6 +9,7 @@
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/stop_signal.hpp"
+#include "tests/support/message_of.hpp"
 #include "trainer/diffusion/noise.hpp"
 #include "trainer/diffusion/objective.hpp"
 #include "trainer/models/diffusion_model.hpp"
@@ -26,16 +27,6 @@ namespace gyrus {
 namespace {
 
 using testing::HasSubstr;
-
-template <class ErrorType>
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorType& problem) {
-    return problem.what();
-  }
-  return "no error";
-}
 
 TEST(Plan, PartsTileTheGlobalBatchForEveryWorldSize) {
   for (int ranks = 1; ranks <= 10; ++ranks) {

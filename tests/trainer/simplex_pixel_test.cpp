@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "launch/error.hpp"
+#include "tests/support/message_of.hpp"
 #include "trainer/diffusion/noise.hpp"
 #include "trainer/diffusion/simplex.hpp"
 #include "trainer/diffusion/step_noise.hpp"
@@ -21,8 +22,8 @@ using testing::AllOf;
 using testing::AnyOf;
 using testing::HasSubstr;
 
-SimplexKeys keys_of(std::int64_t seed, const SimplexField& field) {
-  SimplexKeys keys{{}, field.origin_x, field.origin_y, 0.0};
+SimplexDraw keys_of(std::int64_t seed, const SimplexField& field) {
+  SimplexDraw keys{{}, field.origin_x, field.origin_y, 0.0};
   std::ranges::copy(SimplexNoise(seed).permutation(), keys.permutation);
   return keys;
 }
@@ -32,7 +33,7 @@ template <class T>
 std::vector<T> pixel_by_pixel(const SimplexField& field, std::int64_t seed, std::int64_t rows,
                               std::int64_t columns) {
   const SimplexRecipe recipe{field.octaves, field.persistence, field.feature_size, false, false};
-  const SimplexKeys keys = keys_of(seed, field);
+  const SimplexDraw keys = keys_of(seed, field);
   std::vector<T> out;
   for (std::int64_t i = 0; i < rows; ++i)
     for (std::int64_t j = 0; j < columns; ++j)
@@ -95,8 +96,8 @@ TEST(SimplexPixel, EqualsTheCpusFieldsForOctavesOfEverySize) {
 template <class T>
 std::vector<float> run_passes(const NoiseOptions& options, std::span<const Random> randoms, std::int64_t rows,
                               std::int64_t columns) {
-  std::vector<SimplexKeys> keys;
-  for (const Random& random : randoms) keys.push_back(draw_simplex_keys(options, random));
+  std::vector<SimplexDraw> keys;
+  for (const Random& random : randoms) keys.push_back(draw_simplex_draw(options, random));
   const auto num_pixels = keys.size() * static_cast<std::size_t>(rows * columns);
   std::vector<T> raw(num_pixels);
   std::vector<FieldMoments> moments(keys.size());
@@ -153,27 +154,17 @@ TEST(SimplexPixel, PassesOfTheKernelsEqualTheCpusNoiseBitForBit) {
 TEST(SimplexPixel, KeysTakeTheRandomNumbersOfTheCpusNoise) {
   const NoiseOptions options{.mean_offset = 0.5};
   Random random(1, Stream::noise, 0, 7);
-  const SimplexKeys keys = draw_simplex_keys(options, random);
+  const SimplexDraw keys = draw_simplex_draw(options, random);
   const SimplexNoise noise(static_cast<std::int64_t>(random.next64()));
   EXPECT_TRUE(std::ranges::equal(noise.permutation(), keys.permutation));
   EXPECT_EQ(keys.origin_x, random.uniform(0.0, 256.0));
   EXPECT_EQ(keys.origin_y, random.uniform(0.0, 256.0));
   EXPECT_EQ(keys.offset, 0.5 * random.normal());
-  EXPECT_EQ(draw_simplex_keys({.random_origin = false}, random).origin_x, 0.0);
+  EXPECT_EQ(draw_simplex_draw({.random_origin = false}, random).origin_x, 0.0);
 }
 
 // ----------------------------------------------------------------------------------------------------------
 // noise.device
-
-template <class ErrorType>
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorType& problem) {
-    return problem.what();
-  }
-  return "no error";
-}
 
 TEST(NoiseDevice, GaussianNoiseIsMadeOnTheCpu) {
   NoiseOptions options{.device = "cuda"};

@@ -5,21 +5,11 @@
 #include <functional>
 #include <string>
 
+#include "tests/support/message_of.hpp"
 #include "trainer/models/diffusion_model.hpp"
 #include "trainer/models/spark.hpp"
 
 namespace gyrus::test {
-
-/// The message of the error that `action` throws.
-template <class ErrorType>
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ErrorType& problem) {
-    return problem.what();
-  }
-  return "no error";
-}
 
 inline ModelOptions small_model(const std::string& conditioning = "encoder") {
   ModelOptions options;

@@ -25,7 +25,7 @@ struct PickleNode {
     list,
     dict,      // items: key, value, key, value, ...
     storage,   // items: class (imported), key (text), device (text), number of values (integer)
-    tensor,    // items: storage, offset (integer), shape (tuple), strides (tuple), all but the first unchecked
+    tensor,    // items: storage, and unchecked: offset (integer), shape (tuple), strides (tuple)
     imported,  // a class or function, by its name; never looked up
     opaque     // an object of a class that is not known, its content dropped
   };

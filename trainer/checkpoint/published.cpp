@@ -17,6 +17,7 @@ namespace {
 using Kind = PickleNode::Kind;
 
 constexpr std::size_t most_dimensions = 16;
+constexpr std::int64_t most_steps = 1'000'000'000;  // of an optimizer; more is no training
 
 struct StorageType {
   const char* import;  // as the pickle names it
@@ -104,6 +105,11 @@ class TensorReader {
     return tensor;
   }
 
+  /// Compares the bytes of the tensor's storage with their checksum, once for each storage. @throws DataError
+  void check_values(const PublishedTensor& tensor) {
+    if (checked_.insert(tensor.storage).second) archive_.checked_bytes(tensor.storage);
+  }
+
  private:
   std::optional<std::vector<std::int64_t>> extents(const PickleNode& node) const {
     if (node.kind != Kind::tuple) return std::nullopt;
@@ -118,6 +124,7 @@ class TensorReader {
   const ZipArchive& archive_;
   std::string folder_;  // of the archive, with a slash
   const Pickle& pickle_;
+  std::set<std::string> checked_;  // storages
 };
 
 std::int64_t integer_or_zero(const PickleNode* node) {
@@ -125,19 +132,19 @@ std::int64_t integer_or_zero(const PickleNode* node) {
 }
 
 /// The step of one parameter: a number in old files, a tensor of one value in new ones.
-std::optional<std::int64_t> step_of(const PickleNode* node, const ZipArchive& archive,
-                                    TensorReader& tensors) {
+std::optional<std::int64_t> step_of(const PickleNode* node, TensorReader& tensors) {
   if (node == nullptr) return std::nullopt;
-  if (node->kind == Kind::integer) return node->integer;
+  if (node->kind == Kind::integer)
+    return node->integer >= 0 && node->integer < most_steps ? std::optional(node->integer) : std::nullopt;
   if (node->kind != Kind::tensor) return std::nullopt;
   const PublishedTensor tensor = tensors.read(*node, "the optimizer's step");
   if (tensor.dtype != "F32" || !has_at_most(tensor.shape, 1) ||
       std::ranges::find(tensor.shape, 0) != tensor.shape.end())
     return std::nullopt;
-  archive.checked_bytes(tensor.storage);
+  tensors.check_values(tensor);
   float value;
   std::memcpy(&value, tensor.values, sizeof value);
-  if (!(value >= 0.0f && value < 1e9f)) return std::nullopt;
+  if (!(value >= 0.0f && value < static_cast<float>(most_steps))) return std::nullopt;
   return static_cast<std::int64_t>(value);
 }
 
@@ -159,9 +166,9 @@ void read_moments(PublishedCheckpoint& checkpoint, const Pickle& pickle, const P
     if (key.kind != Kind::integer || entry.kind != Kind::dict)
       return give_up("the optimizer's state is not one of PyTorch's");
     const PickleNode *first = pickle.find(entry, "exp_avg"), *second = pickle.find(entry, "exp_avg_sq");
-    const auto step = step_of(pickle.find(entry, "step"), *checkpoint.archive, tensors);
+    const auto step = step_of(pickle.find(entry, "step"), tensors);
     if (first == nullptr || second == nullptr || !step)
-      return give_up(fmt::format("parameter {} has no step, exp_avg and exp_avg_sq", key.integer));
+      return give_up(fmt::format("parameter {} has no possible step, exp_avg and exp_avg_sq", key.integer));
     const auto name = [&](const char* part) {
       return fmt::format("{} of the optimizer's parameter {}", part, key.integer);
     };

@@ -43,7 +43,8 @@ struct PublishedCheckpoint {
 };
 
 /// Reads the layout of a checkpoint, and checks that each tensor lies inside its storage and each storage is
-/// in the archive. Of the values only the optimizer's steps are looked at. Runs nothing of what the file names (pickle.hpp).
+/// in the archive. Of the values only the optimizer's steps are looked at. Runs nothing of what the file names
+/// (pickle.hpp).
 /// @throws DataError naming the file, the tensor or byte, and what to do
 PublishedCheckpoint read_published(const std::filesystem::path& file);
 

@@ -249,6 +249,8 @@ TrainState read_checkpoint(const fs::path& folder) {
     state.step = manifest.at("step");
     state.samples = manifest.at("samples");
     state.optimizer_steps = manifest.at("optimizer_steps");
+    if (state.step < 0 || state.samples < 0 || state.optimizer_steps < 0)
+      throw DataError(fmt::format("{} has a negative number of steps", folder.string()));
     state.fixed_options = manifest.at("fixed_options").get<std::map<std::string, std::string>>();
     state.metrics = manifest.at("metrics").get<std::map<std::string, double>>();
     state.imported_from = manifest.value("imported_from", "");

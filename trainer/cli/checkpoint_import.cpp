@@ -36,8 +36,8 @@ Config configuration_for(const PublishedCheckpoint& checkpoint, const ImportArgu
     auto deduced = deduce_model(checkpoint, arguments.file);
     if (deduced.empty())
       throw ConfigError(
-          fmt::format("{} holds no UNet (diffusion.model.*), so its model cannot be told; name it with "
-                      "model=...",
+          fmt::format("{} holds no UNet (diffusion.model.*), so its model cannot be told; name it, "
+                      "as in model=spark data=ixi_shared for a pre-training",
                       arguments.file));
     log::info("from the tensors: {}", fmt::join(deduced, " "));
     // Overrides of the user come later and win.

@@ -111,8 +111,8 @@ class GpuSimplexModel : public NoiseModel {
   }
   void draw_fields(std::span<const Random> keys, std::int64_t rows, std::int64_t columns,
                    float* out) const override {
-    std::vector<SimplexKeys> fields;
-    for (const Random& key : keys) fields.push_back(draw_simplex_keys(options_, key));
+    std::vector<SimplexDraw> fields;
+    for (const Random& key : keys) fields.push_back(draw_simplex_draw(options_, key));
     kernel_->fill(fields, rows, columns, out);
   }
 
@@ -163,8 +163,7 @@ void check_noise_device(const NoiseOptions& options, torch::Device device) {
   if (options.device == "cuda" && !device.is_cuda())
     throw ConfigError(
         "noise.device=cuda, but this training is on the CPU: trainer.device=cpu was chosen, or `auto` found "
-        "no "
-        "GPU (or a build without CUDA); train on a GPU, or set noise.device=cpu");
+        "no GPU (or a build without CUDA); train on a GPU, or set noise.device=cpu");
 }
 
 void NoiseModel::draw_fields(std::span<const Random> keys, std::int64_t rows, std::int64_t columns,
@@ -173,9 +172,9 @@ void NoiseModel::draw_fields(std::span<const Random> keys, std::int64_t rows, st
     draw(keys[i], rows, columns, out + static_cast<std::int64_t>(i) * rows * columns);
 }
 
-SimplexKeys draw_simplex_keys(const NoiseOptions& options, Random random) {
+SimplexDraw draw_simplex_draw(const NoiseOptions& options, Random random) {
   const auto [noise, field] = draw_simplex(options, random);
-  SimplexKeys keys;
+  SimplexDraw keys;
   std::ranges::copy(noise.permutation(), keys.permutation);
   keys.origin_x = field.origin_x;
   keys.origin_y = field.origin_y;

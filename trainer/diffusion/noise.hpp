@@ -13,7 +13,7 @@
 
 namespace gyrus {
 
-struct SimplexKeys;
+struct SimplexDraw;
 
 struct NoiseOptions {
   std::string kind = "simplex";  // simplex | gaussian
@@ -58,6 +58,6 @@ std::unique_ptr<NoiseModel> make_training_noise(const NoiseOptions& options, tor
 void check_noise_device(const NoiseOptions& options, torch::Device device);
 
 /// The random choices of a simplex field, made on the CPU wherever the field is.
-SimplexKeys draw_simplex_keys(const NoiseOptions& options, Random random);
+SimplexDraw draw_simplex_draw(const NoiseOptions& options, Random random);
 
 }  // namespace gyrus

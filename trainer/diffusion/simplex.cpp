@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "trainer/diffusion/simplex_lattice.hpp"
+#include "trainer/kernels/simplex_lattice.hpp"
 
 namespace gyrus {
 namespace {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "trainer/diffusion/simplex.hpp"
-#include "trainer/diffusion/simplex_lattice.hpp"
+#include "trainer/kernels/simplex_lattice.hpp"
 
 namespace gyrus {
 namespace {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "launch/error.hpp"
 #include "trainer/evaluation/patient_scores.hpp"
 #include "trainer/metrics/statistics.hpp"
 
@@ -39,6 +40,7 @@ std::vector<Row> in_volume_order(const std::vector<std::vector<Row>>& shares, st
   std::vector<Row> joined;
   std::size_t longest = 0;
   for (const auto& share : shares) longest = std::max(longest, share.size());
+  require(per_volume > 0 || longest == 0, "a volume has rows where there are any");
   for (std::size_t first = 0; first < longest; first += per_volume)
     for (const auto& share : shares)
       for (std::size_t i = first; i < std::min(first + per_volume, share.size()); ++i)

@@ -99,13 +99,13 @@ class CudaSimplexKernel : public SimplexKernel {
     stream_ = Handle<StreamTraits>(stream);
   }
 
-  void fill(std::span<const SimplexKeys> keys, std::int64_t rows, std::int64_t columns,
+  void fill(std::span<const SimplexDraw> keys, std::int64_t rows, std::int64_t columns,
             float* out) const override {
     const auto num_pixels = keys.size() * static_cast<std::size_t>(rows * columns);
     if (num_pixels == 0) return;
     const std::lock_guard lock(mutex_);
     check(cudaSetDevice(gpu_), "choosing the GPU");  // each thread has its own choice
-    SimplexKeys* const keys_there = keys_.at_least(keys.size());
+    SimplexDraw* const keys_there = keys_.at_least(keys.size());
     const SimplexFields<T> fields{recipe_,
                                   static_cast<std::int64_t>(keys.size()),
                                   rows,
@@ -129,7 +129,7 @@ class CudaSimplexKernel : public SimplexKernel {
   int gpu_;
   mutable std::mutex mutex_;
   Handle<StreamTraits> stream_;
-  mutable Memory<SimplexKeys> keys_;
+  mutable Memory<SimplexDraw> keys_;
   mutable Memory<T> raw_;
   mutable Memory<FieldMoments> moments_;
   mutable Memory<float> out_;

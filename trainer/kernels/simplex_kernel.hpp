@@ -15,7 +15,7 @@ class SimplexKernel {
   virtual ~SimplexKernel() = default;
   /// Returns when the fields are in memory. @param out  [keys, rows, columns]
   /// @throws Error when the GPU fails
-  virtual void fill(std::span<const SimplexKeys> keys, std::int64_t rows, std::int64_t columns,
+  virtual void fill(std::span<const SimplexDraw> keys, std::int64_t rows, std::int64_t columns,
                     float* out) const = 0;
 };
 

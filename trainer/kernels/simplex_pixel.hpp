@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "trainer/diffusion/simplex_lattice.hpp"
 #include "trainer/kernels/host_device.hpp"
+#include "trainer/kernels/simplex_lattice.hpp"
 
 /// Simplex fields pixel by pixel: everything that the kernels of simplex_kernel.cu compute, in functions that
 /// the CPU's compiler takes too, so that a test without a GPU calls the very same ones. Determinism: each
@@ -22,7 +22,7 @@ struct SimplexRecipe {
 };
 
 /// What random numbers decide about one field.
-struct SimplexKeys {
+struct SimplexDraw {
   std::uint8_t permutation[256];
   double origin_x, origin_y;  // lattice units
   double offset;              // added to the whole field
@@ -104,7 +104,7 @@ GYRUS_HOST_DEVICE inline T with_octave(T sum, const simplex_lattice::Octave& oct
 
 /// Pixel (i, j) of a field [rows, columns].
 template <class T>
-GYRUS_HOST_DEVICE inline T simplex_pixel(const SimplexRecipe& recipe, const SimplexKeys& keys,
+GYRUS_HOST_DEVICE inline T simplex_pixel(const SimplexRecipe& recipe, const SimplexDraw& keys,
                                          std::int64_t rows, std::int64_t columns, std::int64_t i,
                                          std::int64_t j) {
   using namespace simplex_lattice;
@@ -126,7 +126,7 @@ template <class T>
 struct SimplexFields {
   SimplexRecipe recipe;
   std::int64_t num_fields, rows, columns;
-  const SimplexKeys* keys;  // [num_fields]
+  const SimplexDraw* keys;  // [num_fields]
   T* raw;                   // [num_fields, rows, columns]
   FieldMoments* moments;    // [num_fields]; only when they are standardised
   float* out;               // [num_fields, rows, columns]
