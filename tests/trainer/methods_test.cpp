@@ -25,7 +25,6 @@
 namespace gyrus {
 namespace {
 
-using test::message_of;
 using test::scatter_weights;
 using test::small_encoder;
 using test::small_model;

@@ -16,7 +16,6 @@
 namespace gyrus {
 namespace {
 
-using test::message_of;
 using test::scatter_weights;
 using test::small_encoder;
 using test::small_spark;
