@@ -187,7 +187,7 @@ TEST(Import, IncompleteMomentsAreLeftOut) {
   EXPECT_TRUE(state.optimizer.empty());
   EXPECT_EQ(state.optimizer_steps, 0);
   EXPECT_EQ(state.step, 24);
-  EXPECT_THAT(file.checkpoint.moments_problem, HasSubstr("has no step, exp_avg and exp_avg_sq"));
+  EXPECT_THAT(file.checkpoint.moments_problem, HasSubstr("has no possible step, exp_avg and exp_avg_sq"));
 }
 
 TEST(CompareTensors, NamesShapesTypesAndValues) {
