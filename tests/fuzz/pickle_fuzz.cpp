@@ -48,7 +48,7 @@ Target make_target() {
   const std::string pickle = pickle_of(small_checkpoint());
   const auto as_file = through_file(".ckpt", parse_file);
   return {{small_checkpoint(), small_checkpoint(/*is_large=*/true), pickle,
-           pickle_of(torch_file::checkpoint_with_step_at(-1))},
+           pickle_of(torch_file::checkpoint_with_step_at(0))},
           [as_file](const std::string& input) {
             if (input.starts_with("PK")) return as_file(input);
             read_pickle(std::as_bytes(std::span(input)), "data.pkl");
