@@ -17,6 +17,7 @@ refused() { # WORDS AFTER
   grep -q "$1" refused.txt || fail "$2: $(cat refused.txt)"
 }
 refused 'both jobs have the run.dir' "['experiment=quickstart','run.dir=$work/runs/both']"
+refused 'the two jobs differ in data.root' "[${after:1:-1},'data.root=$work/other']"
 refused 'only two jobs are chained' "['experiment=cddpm_pretrained_4mm']"
 
 ids=$(submit both submit.after="$after" model.encoder.init="$work/runs/encoder" data.folds=3 data.fold=1)
@@ -31,7 +32,7 @@ expect_completed "$training" 240
 grep -q 'the encoder starts from .*runs/encoder' runs/both/slurm-"$training".out || fail "the encoder's weights were not taken"
 
 # A first job that cannot succeed takes the second with it.
-ids=$(submit doomed submit.after="[${after:1:-1},'data.root=$work/nothing','run.dir=$work/runs/failing']")
+ids=$(submit doomed submit.after="[${after:1:-1},'checkpoint.resume=$work/nothing','run.dir=$work/runs/failing']")
 failing=$(head -n 1 <<<"$ids") doomed=$(tail -n 1 <<<"$ids")
 wait_for 120 has_ended "$failing"
 wait_for 120 has_ended "$doomed"
