@@ -26,6 +26,8 @@ endfunction()
 
 gyrus_find_library(xxhash xxhash.h xxhash)
 gyrus_find_library(libdeflate libdeflate.h deflate)
+gyrus_find_library(lz4 lz4.h lz4)
+gyrus_find_library(zstd zstd.h zstd)
 gyrus_find_library(nifti2 nifti2_io.h nifti2 nifti)
 find_library(znz_LIBRARY znz REQUIRED)
 target_link_libraries(gyrus_nifti2 INTERFACE ${znz_LIBRARY} ZLIB::ZLIB m)

@@ -1,14 +1,18 @@
 #include "data/augment.hpp"
 
 #include <cmath>
+#include <cstdlib>
 #include <numbers>
 #include <vector>
 
+#include "data/augment_kernels.hpp"
 #include "data/random.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {
 namespace {
+
+namespace kernels = augment_kernels;
 
 /// Coordinate of index i on an axis of n voxels: -1 at the first, 1 at the last.
 double axis_coordinate(std::int64_t i, std::int64_t n) {
@@ -40,16 +44,14 @@ std::int64_t reflected(std::int64_t i, std::int64_t n) {
 /// Ghosting multiplies planes of the centred spectrum by real weights and keeps the real part: a circular
 /// convolution along the axis with this kernel.
 std::vector<double> ghost_kernel(const Ghosting& ghosting, std::int64_t n) {
-  std::vector<double> kernel(static_cast<std::size_t>(n));
+  std::vector<double> cosine(static_cast<std::size_t>(n)), kernel(cosine.size());
+  for (std::int64_t i = 0; i < n; ++i)
+    cosine[i] = std::cos(2.0 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(n));
   for (std::int64_t d = 0; d < n; ++d) {
-    double sum = 0.0;
-    for (std::int64_t m = 0; m < n; ++m) {
-      const bool weakened = m % ghosting.num_ghosts == 0 && m != n / 2;
-      const double angle =
-          2.0 * std::numbers::pi * static_cast<double>(((m - n / 2) * d) % n) / static_cast<double>(n);
-      sum += (weakened ? 1.0 - ghosting.strength : 1.0) * std::cos(angle);
-    }
-    kernel[d] = sum / static_cast<double>(n);
+    double weakened = 0.0;  // all planes together are the identity
+    for (std::int64_t m = 0; m < n; m += ghosting.num_ghosts)
+      if (m != n / 2) weakened += cosine[(std::abs(m - n / 2) * d) % n];
+    kernel[d] = (d == 0 ? 1.0 : 0.0) - ghosting.strength * weakened / static_cast<double>(n);
   }
   return kernel;
 }
@@ -91,67 +93,50 @@ std::array<std::array<double, 4>, 4> bias_in_plane(const std::array<double, 20>&
 void apply_point_operations(const Augmentation& augmentation, const SliceShape& shape, std::int64_t slice,
                             float* values) {
   const std::int64_t pixels = shape.height * shape.width;
-  if (augmentation.gamma) {
-    const auto gamma = static_cast<float>(*augmentation.gamma);
-    // Negative values keep their sign; for the others this is the plain power.
-    for (std::int64_t i = 0; i < pixels; ++i)
-      values[i] = std::copysign(std::pow(std::abs(values[i]), gamma), values[i]);
-  }
+  // Negative values keep their sign; for the others this is the plain power.
+  if (augmentation.gamma)
+    kernels::signed_power({values, static_cast<std::size_t>(pixels)},
+                          static_cast<float>(*augmentation.gamma));
   if (!augmentation.bias_coefficients) return;
   const auto plane = bias_in_plane(*augmentation.bias_coefficients, axis_coordinate(slice, shape.depth));
+  const double first = axis_coordinate(0, shape.width);
+  const double step = shape.width > 1 ? axis_coordinate(1, shape.width) - first : 0.0;
   for (std::int64_t row = 0; row < shape.height; ++row) {
     const double x = axis_coordinate(row, shape.height);
-    std::array<double, 4> in_y{};
+    double in_y[4] = {};
     for (int b = 0; b < 4; ++b)
       in_y[b] = plane[0][b] + x * (plane[1][b] + x * (plane[2][b] + x * plane[3][b]));
-    for (std::int64_t column = 0; column < shape.width; ++column) {
-      const double y = axis_coordinate(column, shape.width);
-      values[row * shape.width + column] *=
-          static_cast<float>(std::exp(in_y[0] + y * (in_y[1] + y * (in_y[2] + y * in_y[3]))));
-    }
+    kernels::multiply_by_exp_cubic({values + row * shape.width, static_cast<std::size_t>(shape.width)}, in_y,
+                                   first, step);
   }
 }
 
-/// out[i] = sum over k of kernel(i, k) in[k] along rows (axis 0) or columns (axis 1), for any matrix of
-/// weights.
-void apply_along_axis(const std::vector<double>& matrix, int axis, const SliceShape& shape,
+void apply_along_axis(const kernels::BandMatrix& matrix, int axis, const SliceShape& shape,
                       std::vector<double>& plane) {
-  const std::int64_t n = axis == 0 ? shape.height : shape.width;
-  std::vector<double> result(plane.size(), 0.0);
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t k = 0; k < n; ++k) {
-      const double weight = matrix[i * n + k];
-      if (weight == 0.0) continue;
-      if (axis == 0) {
-        for (std::int64_t y = 0; y < shape.width; ++y)
-          result[i * shape.width + y] += weight * plane[k * shape.width + y];
-      } else {
-        for (std::int64_t x = 0; x < shape.height; ++x) {
-          result[x * shape.width + i] += weight * plane[x * shape.width + k];
-        }
-      }
-    }
+  if (axis == 0) {
+    kernels::multiply_rows(matrix, shape.width, plane);
+    return;
   }
-  plane = std::move(result);
+  plane = kernels::transposed(plane, shape.height, shape.width);
+  kernels::multiply_rows(matrix, shape.height, plane);
+  plane = kernels::transposed(plane, shape.width, shape.height);
 }
 
-std::vector<double> blur_matrix(double std, std::int64_t n) {
+kernels::BandMatrix blur_matrix(double std, std::int64_t n) {
   const auto kernel = gaussian_kernel(std);
   const auto radius = static_cast<std::int64_t>(kernel.size() / 2);
-  std::vector<double> matrix(static_cast<std::size_t>(n * n), 0.0);
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t k = -radius; k <= radius; ++k)
-      matrix[i * n + reflected(i + k, n)] += kernel[k + radius];
-  }
+  kernels::BandMatrix matrix(n);
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t k = -radius; k <= radius; ++k) matrix.at(i, reflected(i + k, n)) += kernel[k + radius];
+  matrix.find_bands();
   return matrix;
 }
 
-std::vector<double> ghost_matrix(const Ghosting& ghosting, std::int64_t n) {
+kernels::BandMatrix ghost_matrix(const Ghosting& ghosting, std::int64_t n) {
   const auto kernel = ghost_kernel(ghosting, n);
-  std::vector<double> matrix(static_cast<std::size_t>(n * n));
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t k = 0; k < n; ++k) matrix[i * n + k] = kernel[(i - k + n) % n];
-  }
+  kernels::BandMatrix matrix(n);
+  for (std::int64_t i = 0; i < n; ++i)
+    for (std::int64_t k = 0; k < n; ++k) matrix.at(i, k) = kernel[(i - k + n) % n];
   return matrix;
 }
 
@@ -200,7 +185,7 @@ void augment_slice(const Augmentation& augmentation, const SliceShape& shape, st
     if (weights[j] == 0.0) continue;
     read(j, source.data());
     apply_point_operations(augmentation, shape, j, source.data());
-    for (std::size_t i = 0; i < plane.size(); ++i) plane[i] += weights[j] * static_cast<double>(source[i]);
+    kernels::add_scaled(weights[j], source, plane);
   }
   if (augmentation.blur_std) {
     apply_along_axis(blur_matrix((*augmentation.blur_std)[0], shape.height), 0, shape, plane);

@@ -4,14 +4,21 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
+#include <limits>
+#include <map>
 
 #include "data/folds.hpp"
 #include "data/options.hpp"
+#include "data/shard/foreign.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/shard/quarantine.hpp"
 #include "data/shard/reader.hpp"
+#include "data/shard/shard_cache.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
+#include "launch/log.hpp"
 
 namespace gyrus {
 namespace {
@@ -28,42 +35,94 @@ struct SetOfVolumes {
   std::vector<Place> places;
 };
 
-ShardReader open_shard(const std::filesystem::path& root, const ManifestShard& entry) {
-  const auto path = root / entry.file;
+/// A shard that is missing or cut short ends the job when it begins, not when its first slice is wanted.
+/// @throws DataError
+void check_file(const std::filesystem::path& path, const ManifestShard& entry) {
   std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
-  if (error) {
+  if (error)
     throw DataError(
         fmt::format("shard {} is missing ({}): run `gyrus prepare` again", path.string(), error.message()));
-  }
-  if (bytes < entry.bytes) {
+  if (bytes < entry.bytes)
     throw DataError(fmt::format("shard {} is truncated: {} of {} bytes; run `gyrus prepare` again",
                                 path.string(), bytes, entry.bytes));
-  }
-  auto shard = ShardReader::open(path);
-  std::vector<std::string> ids;
-  for (const auto& volume : entry.volumes) {
-    ids.push_back(volume.id);
-    if (volume.depth != shard.depth() || volume.height != shard.height() || volume.width != shard.width() ||
-        volume.brain_pixels.size() != static_cast<std::size_t>(volume.depth)) {
-      throw DataError(fmt::format("shard {} and {} disagree about the shape of {}", path.string(),
-                                  shard_format::manifest_file, volume.id));
-    }
-  }
-  if (bytes != entry.bytes || ids != shard.ids()) {
+  if (bytes != entry.bytes)
     throw DataError(fmt::format("shard {} is not the one that {} lists: run `gyrus prepare` again",
                                 path.string(), shard_format::manifest_file));
+}
+
+void check_one_shape(const std::filesystem::path& root, const ManifestShard& a, const ManifestShard& b) {
+  if (a.layout.depth == b.layout.depth && a.layout.height == b.layout.height &&
+      a.layout.width == b.layout.width)
+    return;
+  throw DataError(
+      fmt::format("shards {} and {} have slices of different shapes; all sets of a data set are prepared "
+                  "on one grid: run `gyrus prepare` for the whole of it",
+                  (root / a.file).string(), (root / b.file).string()));
+}
+
+std::vector<ShardCache::Shard> check_shards(const std::filesystem::path& root,
+                                            const std::vector<ManifestShard>& entries,
+                                            bool tolerates_faults) {
+  if (entries.empty()) throw DataError(fmt::format("data set {} has no volumes", root.string()));
+  std::vector<ShardCache::Shard> shards;
+  for (const auto& entry : entries) {
+    try {
+      check_file(root / entry.file, entry);
+    } catch (const DataError& problem) {
+      if (!tolerates_faults) throw;
+      log::warning("{}", problem.what());
+    }
+    check_one_shape(root, entries.front(), entry);
+    shards.push_back({root / entry.file, entry.layout});
   }
-  return shard;
+  return shards;
+}
+
+/// Of our shards, or made up from the HDF5 files of another program.
+Manifest read_manifest(const std::filesystem::path& root) {
+  if (!is_foreign(root)) return Manifest::read(root);
+  log::warning_once(
+      "{} has HDF5 files and no {}: they are read through the HDF5 library, in one thread at a time and "
+      "without "
+      "digests, several times slower than shards; `gyrus shards repack {} NEW_FOLDER` makes shards of them",
+      root.string(), shard_format::manifest_file, root.string());
+  return describe_foreign(root);
 }
 
 }  // namespace
 
 struct Dataset::State {
+  State(std::filesystem::path root_, Manifest manifest_, bool tolerates_faults)
+      : root(std::move(root_)),
+        manifest(std::move(manifest_)),
+        shards(check_shards(root, manifest.shards, tolerates_faults), ShardCache::default_bytes,
+               ShardCache::default_open()) {
+    for (std::size_t shard = 0; shard < manifest.shards.size(); ++shard) {
+      auto& volumes = manifest.shards[shard].volumes;
+      for (std::size_t i = 0; i < volumes.size(); ++i)
+        add(std::move(volumes[i]), {shard, static_cast<std::int64_t>(i)});
+      volumes.clear();
+    }
+    list_quarantine();
+  }
+
+  /// Entries of shards that are not there any more count for nothing.
+  void list_quarantine() {
+    for (const auto& entry : read_quarantine(root)) {
+      const auto shard = std::find_if(manifest.shards.begin(), manifest.shards.end(),
+                                      [&](const auto& listed) { return listed.file == entry.shard; });
+      if (shard == manifest.shards.end()) continue;
+      const auto position = static_cast<std::size_t>(shard - manifest.shards.begin());
+      quarantine[{position, entry.volume * shard->layout.depth + entry.slice}] = entry.reason;
+    }
+  }
+
   std::filesystem::path root;
-  Manifest manifest;
-  std::vector<ShardReader> shards;
+  Manifest manifest;  // its volumes are in `sets`
+  mutable ShardCache shards;
   std::vector<SetOfVolumes> sets;
+  std::map<std::pair<std::size_t, std::int64_t>, std::string> quarantine;  // (shard, its slice) -> why
 
   const SetOfVolumes& set(const std::string& name) const {
     const auto found =
@@ -100,6 +159,33 @@ struct Dataset::State {
       add(volumes[i], places[i]);
     }
   }
+
+  /// Reads one slice of a volume's array by `read`, and says what is wrong by the names that people know.
+  void read(const Place& place, const VolumeInfo& volume, SliceSource::Array array, std::int64_t slice,
+            const std::function<Fault(const SliceSource&, std::int64_t chunk)>& read_chunk) const {
+    const std::int64_t chunk = place.volume * volume.depth + slice;
+    if (!quarantine.empty())
+      if (const auto found = quarantine.find({place.shard, chunk}); found != quarantine.end())
+        throw QuarantinedError(fmt::format("{}: {} is in quarantine ({}); run `gyrus prepare` again",
+                                           (root / manifest.shards[place.shard].file).string(),
+                                           chunk_name(array, volume.subject, slice), found->second));
+    if (!read_chunk(*shards.get(place.shard), chunk)) return;
+    shards.forget(place.shard);
+    const auto again = shards.get(place.shard);
+    if (const Fault fault = read_chunk(*again, chunk))
+      throw DataError(fmt::format("{}: {} is damaged: {}; delete this file and run `gyrus prepare` again",
+                                  again->path().string(), chunk_name(array, volume.subject, slice), *fault));
+  }
+  void read_image(const Place& place, const VolumeInfo& volume, std::int64_t slice, float* values) const {
+    read(place, volume, SliceSource::Array::image, slice,
+         [&](const SliceSource& shard, std::int64_t chunk) { return shard.read_image(chunk, values); });
+  }
+  void read_labels(const Place& place, const VolumeInfo& volume, SliceSource::Array array, std::int64_t slice,
+                   std::uint8_t* values) const {
+    read(place, volume, array, slice, [&](const SliceSource& shard, std::int64_t chunk) {
+      return shard.read_labels(array, chunk, values);
+    });
+  }
 };
 
 Dataset::Dataset(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -108,39 +194,16 @@ Dataset& Dataset::operator=(Dataset&&) noexcept = default;
 Dataset::~Dataset() = default;
 
 Dataset Dataset::open(const std::filesystem::path& root) {
-  auto state = std::make_unique<State>();
-  state->root = root;
-  state->manifest = Manifest::read(root);
-  for (const auto& entry : state->manifest.shards) {
-    for (std::size_t volume = 0; volume < entry.volumes.size(); ++volume)
-      state->add(entry.volumes[volume], {state->shards.size(), static_cast<std::int64_t>(volume)});
-    state->shards.push_back(open_shard(root, entry));
-    const auto &first = state->shards.front(), &last = state->shards.back();
-    if (first.depth() != last.depth() || first.height() != last.height() || first.width() != last.width()) {
-      throw DataError(
-          fmt::format("shards {} and {} have slices of different shapes; all sets of a data set are prepared "
-                      "on one grid: run `gyrus prepare` for the whole of it",
-                      first.path().string(), last.path().string()));
-    }
-  }
-  if (state->shards.empty()) throw DataError(fmt::format("data set {} has no volumes", root.string()));
-  return Dataset(std::move(state));
+  return open(root, false);
+}
+
+Dataset Dataset::open(const std::filesystem::path& root, bool tolerates_faults) {
+  return Dataset(std::make_unique<State>(root, read_manifest(root), tolerates_faults));
 }
 
 Dataset Dataset::open(const DataOptions& options) {
-  auto dataset = open(std::filesystem::path(options.root));
-  const auto& found = dataset.state_->manifest.preparation;
-  for (const auto& [name, wanted] : options.preparation()) {
-    const auto entry = found.find(name);
-    const std::string made_with = entry == found.end() ? "(nothing)" : entry->second;
-    if (made_with != wanted) {
-      throw ConfigError(
-          fmt::format("data.root {} was prepared with data.{}={}, but now it is {}: run `gyrus prepare` with "
-                      "the same options, or "
-                      "choose another data.root",
-                      options.root, name, made_with, wanted));
-    }
-  }
+  auto dataset = open(options.root, options.faults == "substitute");
+  dataset.state_->manifest.check_preparation(options.preparation(), options.root);
   if (options.folds > 1) dataset.state_->divide_into_folds(options);
   return dataset;
 }
@@ -160,13 +223,13 @@ const std::vector<VolumeInfo>& Dataset::volumes(const std::string& set) const {
 }
 
 std::int64_t Dataset::height() const {
-  return state_->shards.front().height();
+  return state_->manifest.shards.front().layout.height;
 }
 std::int64_t Dataset::width() const {
-  return state_->shards.front().width();
+  return state_->manifest.shards.front().layout.width;
 }
 std::int64_t Dataset::depth() const {
-  return state_->shards.front().depth();
+  return state_->manifest.shards.front().layout.depth;
 }
 
 std::uint64_t Dataset::digest() const {
@@ -177,11 +240,28 @@ std::uint64_t Dataset::digest() const {
   return digest;
 }
 
+std::vector<std::uint32_t> Dataset::brain_pixels(const std::string& set) const {
+  const auto& entry = state_->set(set);
+  const auto depth = this->depth();
+  std::vector<std::uint32_t> pixels;
+  pixels.reserve(entry.places.size() * static_cast<std::size_t>(depth));
+  std::size_t opened = std::numeric_limits<std::size_t>::max();
+  std::vector<std::uint32_t> of_shard;
+  for (const Place& place : entry.places) {
+    if (place.shard != opened) {
+      of_shard = state_->shards.get(place.shard)->pixel_counts(shard_format::brain_pixels);
+      opened = place.shard;
+    }
+    const auto first = of_shard.begin() + place.volume * depth;
+    pixels.insert(pixels.end(), first, first + depth);
+  }
+  return pixels;
+}
+
 Volume Dataset::read_volume(const std::string& set, std::int64_t index) const {
   const auto& entry = state_->set(set);
   const auto& info = entry.volumes.at(static_cast<std::size_t>(index));
   const Place place = entry.places[static_cast<std::size_t>(index)];
-  const auto& shard = state_->shards[place.shard];
   Volume volume{.id = info.id,
                 .subject = info.subject,
                 .set = set,
@@ -198,10 +278,12 @@ Volume Dataset::read_volume(const std::string& set, std::int64_t index) const {
   volume.image.resize(pixels * info.depth);
   volume.mask.resize(pixels * info.depth);
   volume.lesion.resize(pixels * info.depth);
+  using Array = SliceSource::Array;
   for (std::int64_t slice = 0; slice < info.depth; ++slice) {
-    shard.read_image(place.volume, slice, &volume.image[slice * pixels]);
-    shard.read_labels(ShardReader::Array::mask, place.volume, slice, &volume.mask[slice * pixels]);
-    shard.read_labels(ShardReader::Array::lesion, place.volume, slice, &volume.lesion[slice * pixels]);
+    const std::size_t first = slice * pixels;
+    state_->read_image(place, info, slice, &volume.image[first]);
+    state_->read_labels(place, info, Array::mask, slice, &volume.mask[first]);
+    state_->read_labels(place, info, Array::lesion, slice, &volume.lesion[first]);
   }
   return volume;
 }
@@ -209,10 +291,10 @@ Volume Dataset::read_volume(const std::string& set, std::int64_t index) const {
 void Dataset::read_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index,
                          float* image, std::uint8_t* mask) const {
   const auto& entry = state_->set(set);
-  const Place place = entry.places.at(static_cast<std::size_t>(volume_index));
-  const auto& shard = state_->shards[place.shard];
-  if (image != nullptr) shard.read_image(place.volume, slice_index, image);
-  if (mask != nullptr) shard.read_labels(ShardReader::Array::mask, place.volume, slice_index, mask);
+  const auto& info = entry.volumes.at(static_cast<std::size_t>(volume_index));
+  const Place place = entry.places[static_cast<std::size_t>(volume_index)];
+  if (image != nullptr) state_->read_image(place, info, slice_index, image);
+  if (mask != nullptr) state_->read_labels(place, info, SliceSource::Array::mask, slice_index, mask);
 }
 
 }  // namespace gyrus

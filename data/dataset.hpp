@@ -6,21 +6,30 @@
 #include <string>
 #include <vector>
 
+#include "data/shard/reader.hpp"
 #include "data/volume.hpp"
+#include "launch/error.hpp"
 
 namespace gyrus {
 
 struct DataOptions;
 
+/// A slice that stands in quarantine.json: whoever draws slices takes another one.
+struct QuarantinedError : DataError {
+  using DataError::DataError;
+};
+
 /// A folder made by `gyrus prepare`: manifest.json and HDF5 shards (docs/shard-format.md). All volumes have
-/// one shape. Thread safety: reading is safe from any number of threads (pread and decompression, no library
-/// lock).
+/// one shape. Opening reads the manifest and asks each shard's size; a shard is opened when a slice of it is
+/// first read, and a bounded number stays open.
+/// Thread safety: reading is safe from any number of threads (pread and decompression, no library lock).
 class Dataset {
  public:
-  /// @throws DataError: no or empty folder, no manifest, missing, truncated, foreign or wrong-version shard
+  /// @throws DataError: no or empty folder, no manifest, missing or truncated shard
   static Dataset open(const std::filesystem::path& root);
   /// The folder `options.root`, its healthy subjects divided by data.folds and data.fold. @throws ConfigError
-  /// when it was prepared with other options, or has no such fold
+  /// when it was prepared with other options, or has no such fold. With data.faults=substitute, a missing or
+  /// truncated shard is a warning
   static Dataset open(const DataOptions& options);
 
   Dataset(Dataset&&) noexcept;
@@ -39,14 +48,22 @@ class Dataset {
   /// digests.
   std::uint64_t digest() const;
 
-  /// @throws DataError naming subject and slice when a chunk does not have its digest
+  /// Pixels of the brain in every slice of the set, volume after volume: [volumes * depth].
+  /// @throws DataError when a shard cannot be read
+  std::vector<std::uint32_t> brain_pixels(const std::string& set) const;
+
+  /// A slice that cannot be read is tried once more with its shard opened anew (a stale handle of a network
+  /// file system, a shard that was mended meanwhile).
+  /// @throws DataError naming subject and slice when a chunk cannot be read or does not have its digest;
+  /// QuarantinedError
   Volume read_volume(const std::string& set, std::int64_t index) const;
-  /// One slice into `image` and `mask`, each [height, width]; either may be null.
+  /// One slice into `image` and `mask`, each [height, width]; either may be null. @throws as read_volume
   void read_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index, float* image,
                   std::uint8_t* mask) const;
 
  private:
   struct State;
+  static Dataset open(const std::filesystem::path& root, bool tolerates_faults);
   explicit Dataset(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

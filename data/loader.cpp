@@ -4,9 +4,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <iterator>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "data/augment.hpp"
 #include "launch/error.hpp"
@@ -17,9 +20,12 @@ namespace {
 using RangeOfStep = std::function<std::pair<std::uint64_t, std::uint64_t>(std::uint64_t)>;
 using Complete = std::function<void(Batch&)>;
 
+constexpr std::uint64_t max_substitutes = 8;  // after so many in a row the data set as a whole is broken
+
 /// A finished step: its batch, or why there is none.
 struct Outcome {
   Batch batch;
+  std::vector<Substitution> substitutions;
   std::exception_ptr error;
 };
 
@@ -38,18 +44,20 @@ struct Plan {
 
 struct Loader::State {
   State(std::shared_ptr<const Dataset> dataset_, std::string set_, SampleOrder order_,
-        AugmentOptions augment_, std::uint64_t seed_, std::int64_t prefetch_)
+        const DataOptions& options, std::uint64_t seed_)
       : dataset(std::move(dataset_)),
         set(std::move(set_)),
         order(std::move(order_)),
-        augment(augment_),
+        augment(options.augment),
+        substitutes_faults(options.faults == "substitute"),
         seed(seed_),
-        prefetch(static_cast<std::uint64_t>(std::max<std::int64_t>(1, prefetch_))) {}
+        prefetch(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options.prefetch_batches))) {}
 
   std::shared_ptr<const Dataset> dataset;
   std::string set;
   SampleOrder order;
   AugmentOptions augment;
+  bool substitutes_faults;
   std::uint64_t seed;
   std::uint64_t prefetch;
 
@@ -59,13 +67,15 @@ struct Loader::State {
   std::shared_ptr<Plan> plan = std::make_shared<Plan>();
   bool stopping = false;
   std::chrono::duration<double> waited{0.0};
+  std::vector<Substitution> substitutions;  // of delivered batches
   std::vector<std::jthread> workers;
 
   bool may_begin() const {
     return plan->next_to_make < plan->end && plan->next_to_make < plan->next_to_deliver + prefetch;
   }
-  Batch make_batch(std::pair<std::uint64_t, std::uint64_t> range) const;
+  void make_batch(std::pair<std::uint64_t, std::uint64_t> range, Outcome& outcome) const;
   void read_sample(const Sample& sample, float* image, std::uint8_t* mask) const;
+  std::optional<Substitution> read_or_substitute(Sample& sample, float* image, std::uint8_t* mask) const;
   void work();
 };
 
@@ -84,8 +94,28 @@ void Loader::State::read_sample(const Sample& sample, float* image, std::uint8_t
   augment_slice(augmentation, {info.depth, info.height, info.width}, sample.slice, read, image);
 }
 
-Batch Loader::State::make_batch(std::pair<std::uint64_t, std::uint64_t> range) const {
-  Batch batch;
+/// @param sample  becomes the one that was read
+std::optional<Substitution> Loader::State::read_or_substitute(Sample& sample, float* image,
+                                                              std::uint8_t* mask) const {
+  const Sample wanted = sample;
+  std::optional<Substitution> substitution;
+  for (std::uint64_t attempt = 0;; ++attempt) {
+    try {
+      read_sample(sample, image, mask);
+      if (substitution) substitution->shown = sample;
+      return substitution;
+    } catch (const DataError& problem) {
+      const bool may_substitute =
+          substitutes_faults || dynamic_cast<const QuarantinedError*>(&problem) != nullptr;
+      if (!may_substitute || attempt == max_substitutes) throw;
+      if (!substitution) substitution = Substitution{wanted, {}, problem.what()};
+    }
+    sample = order.substitute(wanted, attempt);
+  }
+}
+
+void Loader::State::make_batch(std::pair<std::uint64_t, std::uint64_t> range, Outcome& outcome) const {
+  Batch& batch = outcome.batch;
   batch.height = dataset->height();
   batch.width = dataset->width();
   const auto pixels = static_cast<std::size_t>(batch.height * batch.width);
@@ -94,9 +124,10 @@ Batch Loader::State::make_batch(std::pair<std::uint64_t, std::uint64_t> range) c
   batch.images.resize(batch.samples.size() * pixels);
   batch.masks.resize(batch.samples.size() * pixels);
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {
-    read_sample(batch.samples[i], &batch.images[i * pixels], &batch.masks[i * pixels]);
+    auto substitution =
+        read_or_substitute(batch.samples[i], &batch.images[i * pixels], &batch.masks[i * pixels]);
+    if (substitution) outcome.substitutions.push_back(std::move(*substitution));
   }
-  return batch;
 }
 
 void Loader::State::work() {
@@ -109,7 +140,7 @@ void Loader::State::work() {
     lock.unlock();
     Outcome outcome;
     try {
-      outcome.batch = make_batch(mine->range_of_step(step));
+      make_batch(mine->range_of_step(step), outcome);
       if (mine->complete) mine->complete(outcome.batch);
     } catch (...) {
       outcome.error = std::current_exception();
@@ -121,12 +152,10 @@ void Loader::State::work() {
 }
 
 Loader::Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOrder order,
-               AugmentOptions augment, std::uint64_t seed, std::int64_t threads, std::int64_t prefetch)
-    : state_(std::make_unique<State>(std::move(dataset), std::move(set), std::move(order), augment, seed,
-                                     prefetch)) {
-  for (std::int64_t i = 0; i < std::max<std::int64_t>(1, threads); ++i) {
+               const DataOptions& options, std::uint64_t seed)
+    : state_(std::make_unique<State>(std::move(dataset), std::move(set), std::move(order), options, seed)) {
+  for (std::int64_t i = 0; i < loader_threads(options); ++i)
     state_->workers.emplace_back([state = state_.get()] { state->work(); });
-  }
 }
 
 Loader::~Loader() {
@@ -160,10 +189,17 @@ Batch Loader::next() {
   state_->ready.wait(lock, [&] { return plan.finished.contains(plan.next_to_deliver); });
   state_->waited += std::chrono::steady_clock::now() - begin;
   Outcome outcome = std::move(plan.finished.extract(plan.next_to_deliver++).mapped());
+  std::move(outcome.substitutions.begin(), outcome.substitutions.end(),
+            std::back_inserter(state_->substitutions));
   lock.unlock();
   state_->room.notify_all();
   if (outcome.error) std::rethrow_exception(outcome.error);
   return std::move(outcome.batch);
+}
+
+std::vector<Substitution> Loader::take_substitutions() {
+  const std::lock_guard lock(state_->mutex);
+  return std::exchange(state_->substitutions, {});
 }
 
 double Loader::seconds_waited() const {

@@ -10,25 +10,35 @@
 #include "data/dataset.hpp"
 #include "data/options.hpp"
 #include "data/order.hpp"
+#include "data/pixel_buffer.hpp"
 
 namespace gyrus {
 
 /// This rank's part of one global batch.
 struct Batch {
   std::vector<Sample> samples;
-  std::vector<float> images;        // [B, H, W]
-  std::vector<std::uint8_t> masks;  // [B, H, W]
+  PixelBuffer<float> images;        // [B, H, W]
+  PixelBuffer<std::uint8_t> masks;  // [B, H, W]
   std::vector<float> noise;         // [B, H, W]; empty unless what `Loader::start` was given draws it
   std::int64_t height = 0, width = 0;
 };
 
+/// A slice that could not be read, and the one that was shown in its place.
+struct Substitution {
+  Sample wanted, shown;
+  std::string reason;
+};
+
 /// Reads, decodes and augments slices in threads ahead of the training step, at most `prefetch` batches in
 /// memory. Determinism: content depends on dataset, order, options and seed alone, not on threads or
-/// prefetch. Thread safety: `start` and `next` belong to one thread.
+/// prefetch. Slices in quarantine, and with data.faults=substitute every slice that cannot be read, are
+/// replaced by others, the same for any number of ranks. Thread safety: `start` and `next` belong to one
+/// thread.
 class Loader {
  public:
-  Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOrder order, AugmentOptions augment,
-         std::uint64_t seed, std::int64_t threads, std::int64_t prefetch);
+  /// Uses augment, faults, loader_threads and prefetch_batches of the options.
+  Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOrder order,
+         const DataOptions& options, std::uint64_t seed);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -43,6 +53,9 @@ class Loader {
   /// The next step's batch; blocks until it is complete. @throws what a worker met while making it
   /// (DataError)
   Batch next();
+
+  /// The substitutions in the batches that `next` has given since the last call.
+  std::vector<Substitution> take_substitutions();
 
   /// Time that `next` has waited since construction.
   double seconds_waited() const;

@@ -67,6 +67,22 @@ void AugmentOptions::fields(Fields& fields) {
                probability);
 }
 
+void OrderOptions::fields(Fields& fields) {
+  fields.field(
+      "slice_policy", slice_policy,
+      "slice: one random slice per volume and epoch; stratified: the same with heights spread evenly; "
+      "all_slices: each slice once; block: each once, in shuffled runs of neighbours",
+      {.choices = {"slice", "stratified", "all_slices", "block"}});
+  fields.field("min_brain_fraction", min_brain_fraction,
+               "training slices with a smaller share of brain pixels are left out", {.min = 0.0, .max = 1.0});
+  fields.field("block_slices", block_slices,
+               "slices that slice_policy=block reads one after the other, for file systems that like it",
+               {.min = 1});
+  fields.field("window_blocks", window_blocks,
+               "blocks among which slice_policy=block mixes; a batch comes from that many places",
+               {.min = 1});
+}
+
 void PhantomOptions::fields(Fields& fields) {
   fields.field("seed", seed, "seed of the generated brains; the run's seed does not matter to them",
                {.min = 0});
@@ -95,8 +111,10 @@ void SourceOptions::fields(Fields& fields) {
 }
 
 void DataOptions::preparation_fields(Fields& fields) {
-  fields.field("kind", kind, "phantom: generated brains; nifti: files of `sources`",
-               {.choices = {"phantom", "nifti"}});
+  fields.field(
+      "kind", kind,
+      "phantom: generated brains; nifti: files of `sources`; hdf5: files of another program in `root`",
+      {.choices = {"phantom", "nifti", "hdf5"}});
   fields.field("image_size", image_size,
                "voxels along x, y, z of the prepared volume; the source is cropped to downsample times that",
                {.min = 1});
@@ -109,6 +127,11 @@ void DataOptions::preparation_fields(Fields& fields) {
   fields.field("curvature_flow", curvature_flow, "smooth NIfTI images by three steps of curvature flow");
   fields.field("reorient", reorient,
                "bring NIfTI files to LPS axes; false takes arrays as they are (published)");
+  fields.field(
+      "quantise", quantise,
+      "uint16: new shards keep intensities as 16-bit integers (at most 8e-6 off, 2e-5 without clip); "
+      "none: exact",
+      {.choices = {"none", "uint16"}});
   fields.group("phantom", phantom);
   fields.field("sources", sources,
                "names of the groups of NIfTI files to prepare, each described in source.NAME");
@@ -120,15 +143,16 @@ void DataOptions::fields(Fields& fields) {
   const Rules free_on_resume{.may_change_on_resume = true};
   fields.field("name", name, "name of the data set in folders and tables");
   fields.field("root", root, "folder of the prepared shards", free_on_resume);
-  fields.field("slice_policy", slice_policy,
-               "slice: one random slice per volume and epoch; all_slices: each slice once",
-               {.choices = {"slice", "all_slices"}});
-  fields.field("min_brain_fraction", min_brain_fraction,
-               "training slices with a smaller share of brain pixels are left out", {.min = 0.0, .max = 1.0});
+  order.fields(fields);
   fields.field("loader_threads", loader_threads, "threads per rank that read slices ahead",
                {.min = 0, .auto_value = 0, .may_change_on_resume = true});
   fields.field("prefetch_batches", prefetch_batches, "batches that are read ahead at most",
                {.min = 1, .may_change_on_resume = true});
+  fields.field(
+      "faults", faults,
+      "a training slice that cannot be read: fail; substitute another, the same on any number of ranks, "
+      "and say so",
+      {.choices = {"fail", "substitute"}, .may_change_on_resume = true});
   fields.field(
       "folds", folds,
       "parts into which the healthy subjects of train and val are divided; 1: as the tables have them",
@@ -139,6 +163,14 @@ void DataOptions::fields(Fields& fields) {
                {.min = 0});
   fields.field("shard_volumes", shard_volumes, "volumes per shard when shards are made",
                {.min = 1, .may_change_on_resume = true});
+  fields.field(
+      "codec", codec,
+      "how new shards are compressed: deflate, which every HDF5 program reads; lz4 or zstd, which need "
+      "a plugin elsewhere; none",
+      {.choices = {"none", "deflate", "lz4", "zstd"}, .may_change_on_resume = true});
+  fields.field("on_error", on_error,
+               "a volume that cannot be prepared: fail, after all others are done; skip, and say so",
+               {.choices = {"fail", "skip"}, .may_change_on_resume = true});
   preparation_fields(fields);
   fields.group("augment", augment);
 }
@@ -178,6 +210,7 @@ void DataOptions::validate() const {
 }
 
 std::map<std::string, std::string> DataOptions::preparation() const {
+  if (kind == "hdf5") return {{"kind", kind}};
   TextFields text;
   DataOptions(*this).preparation_fields(text);
   const bool generated = kind == "phantom";

@@ -21,6 +21,16 @@ struct AugmentOptions {
   void fields(Fields& fields);
 };
 
+/// Which slices an epoch shows, and in which order: see SampleOrder. The options stand in `data` itself.
+struct OrderOptions {
+  std::string slice_policy = "slice";  // slice | stratified | all_slices | block
+  double min_brain_fraction = 0.0;     // slices with a smaller share of brain pixels are left out
+  std::int64_t block_slices = 64;      // of the policy block
+  std::int64_t window_blocks = 32;
+
+  void fields(Fields& fields);
+};
+
 /// The generated cohort of `data=phantom`.
 struct PhantomOptions {
   std::int64_t seed = 1;
@@ -55,19 +65,20 @@ struct SourceOptions {
 /// Which slices there are, how they are made and how they are read.
 struct DataOptions {
   std::string name;            // of the data set, for folders and tables
-  std::string kind = "nifti";  // phantom | nifti
+  std::string kind = "nifti";  // phantom | nifti | hdf5
   std::string root;            // folder of the prepared shards
-  std::string slice_policy =
-      "slice";                      // "slice": one random slice per volume and epoch; "all_slices": each once
-  double min_brain_fraction = 0.0;  // training slices with a smaller share of brain pixels are left out
+  OrderOptions order;
   std::int64_t loader_threads = 0;  // 0 (auto): chosen from the cores of this rank
   std::int64_t prefetch_batches = 4;
+  std::string faults = "fail";  // fail | substitute: a training slice that cannot be read
 
   std::int64_t folds = 1;      // 1: sets as the tables have them
   std::int64_t fold = 0;       // the part of the healthy subjects that is held out
   std::int64_t fold_seed = 1;  // of the division, so that runs with other seeds share folds
 
   std::int64_t shard_volumes = 16;  // volumes per file, when shards are made
+  std::string codec = "deflate";    // none | deflate | lz4 | zstd
+  std::string on_error = "fail";    // fail | skip: a volume that cannot be prepared
 
   // These shape the slices; the manifest of the shards keeps them.
   std::vector<std::int64_t> image_size = {
@@ -77,6 +88,7 @@ struct DataOptions {
   bool curvature_flow = true;                     // three steps of edge-preserving smoothing of the image
   bool clip = true;                               // to [0, 1] after downsampling (method.md Q26)
   bool reorient = true;                           // to LPS axes by the file's affine (Q25)
+  std::string quantise = "none";                  // none | uint16
   PhantomOptions phantom;
   std::vector<std::string> sources;  // names of the entries of `source`
   std::map<std::string, SourceOptions> source;

@@ -26,6 +26,9 @@ enum class Stream : std::uint32_t {
   condition_dropout = 9,
   spark_mask = 10,
   corruption_box = 11,
+  order_window = 12,
+  stratum = 13,
+  substitute = 14,
   folds = 16,
   bootstrap = 17,
 };

@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "data/shard/format.hpp"
 #include "data/shard/manifest.hpp"
-#include "data/shard/reader.hpp"
+#include "data/shard/quarantine.hpp"
+#include "data/shard/repack.hpp"
+#include "data/shard/verify.hpp"
 #include "launch/command_line.hpp"
 #include "launch/error.hpp"
 #include "launch/exit_code.hpp"
@@ -34,8 +38,8 @@ json summary_of_set(const Manifest& manifest, const std::string& set) {
       slices += volume.depth;
       pixels += volume.depth * volume.height * volume.width;
       lesion_volumes += volume.label != 0;
-      for (const auto count : volume.brain_pixels) brain += count;
-      for (const auto count : volume.lesion_pixels) lesion += count;
+      brain += volume.brain_voxels;
+      lesion += volume.lesion_voxels;
     }
   }
   return {
@@ -69,15 +73,17 @@ int list_shards(const std::filesystem::path& root, bool as_json) {
                         {"set", shard.set},
                         {"volumes", shard.volumes.size()},
                         {"bytes", shard.bytes},
+                        {"codec", codec_name(shard.layout.codec)},
                         {"digest", to_hex(shard.digest)}});
     }
     std::puts(shards.dump(1).c_str());
     return 0;
   }
-  fmt::print("{:24} {:>16} {:>8} {:>12}  {}\n", "file", "set", "volumes", "bytes", "digest");
+  fmt::print("{:24} {:>16} {:>8} {:>12} {:>15}  {}\n", "file", "set", "volumes", "bytes", "codec", "digest");
   for (const auto& shard : manifest.shards) {
-    fmt::print("{:24} {:>16} {:>8} {:>12}  {}\n", shard.file, shard.set, shard.volumes.size(), shard.bytes,
-               to_hex(shard.digest));
+    const std::string codec = codec_name(shard.layout.codec) + (shard.layout.quantisation ? ", uint16" : "");
+    fmt::print("{:24} {:>16} {:>8} {:>12} {:>15}  {}\n", shard.file, shard.set, shard.volumes.size(),
+               shard.bytes, codec, to_hex(shard.digest));
   }
   return 0;
 }
@@ -108,35 +114,19 @@ int show_statistics(const std::filesystem::path& root, bool as_json) {
   return 0;
 }
 
-/// What is wrong with one shard of a data set, chunk by chunk, then byte by byte.
-std::vector<std::string> problems_of(const std::filesystem::path& root, const ManifestShard& entry) {
-  const auto path = root / entry.file;
-  try {
-    const std::string content = read_file(path);
-    if (content.size() == entry.bytes && digest64(content) == entry.digest) return {};
-    if (content.size() != entry.bytes) {
-      return {
-          fmt::format("{}: has {} bytes, the manifest says {}", path.string(), content.size(), entry.bytes)};
-    }
-    auto problems = ShardReader::open(path).damaged_slices();
-    if (problems.empty()) problems.push_back(fmt::format("{}: is damaged outside its slices", path.string()));
-    return problems;
-  } catch (const DataError& problem) {
-    return {problem.what()};
-  }
-}
-
 int verify(const std::filesystem::path& path, bool as_json) {
   std::vector<std::string> problems;
   std::size_t num_shards = 1;
+  const auto add = [&](const ShardProblems& found) {
+    for (const auto& slice : found.slices) problems.push_back(slice.message());
+    problems.insert(problems.end(), found.others.begin(), found.others.end());
+  };
   if (std::filesystem::is_directory(path)) {
     const auto manifest = Manifest::read(path);
     num_shards = manifest.shards.size();
-    for (const auto& shard : manifest.shards) {
-      for (auto& problem : problems_of(path, shard)) problems.push_back(std::move(problem));
-    }
+    for (const auto& shard : manifest.shards) add(verify_shard(path, shard));
   } else {
-    problems = ShardReader::open(path).damaged_slices();
+    add(verify_file(path));
   }
   if (as_json) {
     std::puts(json({{"path", path.string()},
@@ -153,22 +143,90 @@ int verify(const std::filesystem::path& path, bool as_json) {
   return static_cast<int>(problems.empty() ? ExitCode::finished : ExitCode::data);
 }
 
+/// What was typed.
+struct Arguments {
+  std::string path, target, codec = "deflate", quantise = "none";
+  std::int64_t shard_volumes = 0;
+  bool as_json = false, clear = false;
+};
+
+int repack_shards(const Arguments& given) {
+  const auto begin = std::chrono::steady_clock::now();
+  repack(given.path, given.target,
+         {.codec = codec_named(given.codec),
+          .quantises = given.quantise == "uint16",
+          .shard_volumes = given.shard_volumes,
+          .num_threads = std::max(1u, std::thread::hardware_concurrency())});
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  std::uint64_t bytes = 0;
+  const auto manifest = Manifest::read(given.target);
+  for (const auto& shard : manifest.shards) bytes += shard.bytes;
+  fmt::print("{}: {} shards, {:.1f} MB, {}{}, in {:.1f} s\n", given.target, manifest.shards.size(),
+             static_cast<double>(bytes) / 1e6, given.codec, given.quantise == "none" ? "" : ", uint16",
+             seconds.count());
+  return 0;
+}
+
+int quarantine_slices(const Arguments& given) {
+  if (given.clear) {
+    write_quarantine(given.path, {});
+    fmt::print("{}: no slice is in quarantine\n", given.path);
+    return 0;
+  }
+  const auto slices = find_unreadable(given.path);
+  write_quarantine(given.path, slices);
+  for (const auto& slice : slices)
+    fmt::print("{}: subject {}, slice {}: {}\n", slice.shard, slice.subject, slice.slice, slice.reason);
+  fmt::print("{}: {} slice{} in quarantine; a training shows others in their place\n", given.path,
+             slices.size(), slices.size() == 1 ? " is" : "s are");
+  return 0;
+}
+
 }  // namespace
 
 int shards_verb(const std::vector<std::string>& arguments) {
-  CLI::App app("Looks at prepared shards: ls lists them, stat sums them up, verify reads every byte.",
-               "gyrus shards");
-  std::string action, path;
-  bool as_json = false;
-  app.add_option("action", action, "ls, verify or stat")
-      ->required()
-      ->check(CLI::IsMember({"ls", "verify", "stat"}));
-  app.add_option("path", path, "folder of a prepared data set; verify also takes one shard")->required();
-  app.add_flag("--json", as_json, "print JSON");
+  CLI::App app("Looks at prepared shards, mends and converts them", "gyrus shards");
+  app.require_subcommand(1);
+  Arguments given;
+  const auto command = [&](const char* name, const char* summary, const char* path_help) {
+    CLI::App* const added = app.add_subcommand(name, summary);
+    added->add_option("path", given.path, path_help)->required();
+    return added;
+  };
+  const char* const data_set = "folder of a prepared data set";
+  auto* const ls = command("ls", "list the shards", data_set);
+  auto* const stat = command("stat", "sum up the sets", data_set);
+  auto* const check =
+      command("verify", "read every byte and name what is damaged", "such a folder, or one shard");
+  for (auto* const one : {ls, stat, check}) one->add_flag("--json", given.as_json, "print JSON");
+
+  auto* const repacking =
+      command("repack",
+              "write the same slices as new shards, in another codec or from HDF5 files of "
+              "another program",
+              "folder of a prepared data set, or of such files");
+  repacking->add_option("target", given.target, "new folder")->required();
+  repacking->add_option("--codec", given.codec, "none, deflate, lz4 or zstd")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(codec_names), std::end(codec_names))))
+      ->capture_default_str();
+  repacking->add_option("--quantise", given.quantise, "uint16: keep intensities as 16-bit integers")
+      ->check(CLI::IsMember({"none", "uint16"}))
+      ->capture_default_str();
+  repacking
+      ->add_option("--shard-volumes", given.shard_volumes,
+                   "volumes per shard; without it as the source has them")
+      ->check(CLI::PositiveNumber);
+
+  auto* const quarantine = command(
+      "quarantine", "list the slices that cannot be read, so that trainings do without them", data_set);
+  quarantine->add_flag("--clear", given.clear, "take every slice out of quarantine");
+
   if (!parse_arguments(app, arguments)) return 0;
-  if (action == "ls") return list_shards(path, as_json);
-  if (action == "stat") return show_statistics(path, as_json);
-  return verify(path, as_json);
+  if (*ls) return list_shards(given.path, given.as_json);
+  if (*stat) return show_statistics(given.path, given.as_json);
+  if (*check) return verify(given.path, given.as_json);
+  if (*repacking) return repack_shards(given);
+  return quarantine_slices(given);
 }
 
 }  // namespace gyrus

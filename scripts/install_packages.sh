@@ -4,7 +4,7 @@ set -euo pipefail
 
 build="g++ cmake ninja-build ccache pkg-config git ca-certificates curl unzip"
 libraries="openmpi-bin libopenmpi-dev libhdf5-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
-  libxxhash-dev libdeflate-dev libpng-dev zlib1g-dev libnifti2-dev libgtest-dev libgmock-dev"
+  libxxhash-dev libdeflate-dev liblz4-dev libzstd-dev libpng-dev zlib1g-dev libnifti2-dev libgtest-dev libgmock-dev"
 # The tests run a real SLURM in network namespaces of one machine.
 tests="slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins iproute2 uidmap util-linux hdf5-tools zsh fish"
 # Only to download LibTorch; nothing of gyrus runs Python.

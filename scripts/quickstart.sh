@@ -4,7 +4,7 @@
 #   scripts/quickstart.sh [override ...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/setup.sh release
+scripts/setup.sh release gyrus
 . scripts/mpi_environment.sh
 
 gyrus=build/release/gyrus

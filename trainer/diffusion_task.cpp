@@ -78,11 +78,14 @@ double DiffusionTask::random_loss(DiffusionModel& model, const std::string& set,
                                   const mpi::Communicator& communicator) const {
   const torch::NoGradGuard no_gradient;
   const std::uint64_t seed = digest64("validation", static_cast<std::uint64_t>(options_.seed));
-  SampleOrder order(*dataset_, set, "slice", 0.0, seed);
+  const SampleOrder order(*dataset_, set, OrderOptions{}, seed);  // one random slice of each volume
   const auto count = static_cast<std::int64_t>(order.samples_per_epoch());
   const DiffusionObjective objective(options_, seed, options_.trainer.global_batch, dataset_->height(),
                                      dataset_->width(), device_);
-  Loader loader(dataset_, set, std::move(order), options_.data.augment, seed, /*threads=*/1, /*prefetch=*/1);
+  DataOptions loading = options_.data;
+  loading.loader_threads = 1;
+  loading.prefetch_batches = 1;
+  Loader loader(dataset_, set, order, loading, seed);
   // An epoch of the set belongs to this step; ranks take its samples in turn.
   const std::uint64_t first = first_validation_sample(step, count, options_.trainer.global_batch);
   const auto own = (count - communicator.rank() + communicator.size() - 1) / communicator.size();

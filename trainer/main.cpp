@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "data/prepare.hpp"
+#include "data/prepare/prepare.hpp"
 #include "data/shards_verb.hpp"
 #include "launch/command_line.hpp"
 #include "launch/completion.hpp"
@@ -36,10 +36,10 @@ const std::array verbs = {
     Verb{"prepare", "make HDF5 shards from NIfTI volumes, or the generated phantom",
          [](const Words& words) { return prepare_verb(words, bind_program_options); }, true},
     Verb{"shards",
-         "ls | verify | stat: look at prepared shards",
+         "ls | stat | verify | repack | quarantine: look at prepared shards, convert and mend them",
          shards_verb,
          false,
-         {"ls", "verify", "stat"}},
+         {"ls", "stat", "verify", "repack", "quarantine"}},
     Verb{"eval", "evaluate a checkpoint on labelled sets", eval_verb, true},
     Verb{"checkpoint", "look at checkpoints; import and export published ones", checkpoint_verb, false,
          checkpoint_commands},

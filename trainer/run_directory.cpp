@@ -1,58 +1,34 @@
 #include "trainer/run_directory.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <torch/version.h>
-#include <unistd.h>
 
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
-#include "launch/topology.hpp"
 #include "launch/version.hpp"
 
 namespace gyrus {
 namespace {
 
-std::string describe_this_process() {
-  std::string boot = "unknown";
-  if (std::filesystem::exists("/proc/sys/kernel/random/boot_id"))
-    boot = read_file("/proc/sys/kernel/random/boot_id");
-  boot.erase(boot.find_last_not_of('\n') + 1);
-  const char* job = std::getenv("SLURM_JOB_ID");
-  return fmt::format("host {} pid {} boot {}{}", host_name(), ::getpid(), boot,
-                     job != nullptr ? fmt::format(" SLURM job {}", job) : "");
+/// The lock lies in the folder, which has to be there first.
+std::filesystem::path lock_file_in(const std::filesystem::path& folder) {
+  gyrus::create_directories(folder);
+  return folder / "run.lock";
 }
 
 }  // namespace
 
-RunDirectory::RunDirectory(std::filesystem::path folder) : folder_(std::move(folder)) {
-  gyrus::create_directories(folder_);
-  for (const char* part : {"checkpoints", "pictures", "log", "tensorboard"})
-    gyrus::create_directories(folder_ / part);
-  const auto lock_file = folder_ / "run.lock";
-  lock_ = FileDescriptor(::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (!lock_)
-    throw DataError(
-        fmt::format("cannot write in the run folder {}: {}", folder_.string(), std::strerror(errno)));
-  const bool locked = ::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0;
-  if (!locked && errno != EWOULDBLOCK)
-    throw DataError(fmt::format("cannot lock {}: {}; put run.dir on a file system with locks (flock)",
-                                lock_file.string(), std::strerror(errno)));
-  if (!locked) {
-    const std::string owner = read_file(lock_file);
+RunDirectory::RunDirectory(std::filesystem::path folder)
+    : folder_(std::move(folder)), lock_(lock_file_in(folder_)) {
+  if (!lock_.is_ours())
     throw ConfigError(
         fmt::format("run.dir {} is in use by {}; wait for that job, or choose another run.name or run.dir",
-                    folder_.string(), owner));
-  }
-  const std::string owner = describe_this_process();
-  if (::ftruncate(lock_.get(), 0) != 0 ||
-      ::pwrite(lock_.get(), owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size()))
-    throw DataError(fmt::format("cannot write {}: {}", lock_file.string(), std::strerror(errno)));
+                    folder_.string(), lock_.owner()));
+  for (const char* part : {"checkpoints", "pictures", "log", "tensorboard"})
+    gyrus::create_directories(folder_ / part);
   const auto state_file = folder_ / "state.json";
   if (!std::filesystem::exists(state_file)) return;
   const auto state = nlohmann::json::parse(read_file(state_file), nullptr, /*allow_exceptions=*/false);

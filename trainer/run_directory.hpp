@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "launch/files.hpp"
+#include "launch/owned_lock.hpp"
 
 namespace gyrus {
 
@@ -30,7 +30,7 @@ class RunDirectory {
 
  private:
   std::filesystem::path folder_;
-  FileDescriptor lock_;
+  OwnedLock lock_;
   std::int64_t attempt_ = 1;
 };
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "launch/agree.hpp"
 #include "launch/config/config.hpp"
@@ -146,17 +147,14 @@ ExitCode Trainer::run() {
     event("finish", "");
   }
   write_state("finished");
-  if (is_first()) display_.end(store_.best());
+  if (is_first()) display_.end(store_.best(), num_substitutions_);
   return ExitCode::finished;
 }
 
 void Trainer::train() {
   write_state("running");
-  Loader loader(dataset_, "train",
-                SampleOrder(*dataset_, "train", options_.data.slice_policy, options_.data.min_brain_fraction,
-                            options_.seed),
-                options_.data.augment, options_.seed, loader_threads(options_.data),
-                options_.data.prefetch_batches);
+  Loader loader(dataset_, "train", SampleOrder(*dataset_, "train", options_.data.order, options_.seed),
+                options_.data, options_.seed);
   const auto part = plan_.part(communicator_.rank());
   loader.start(
       static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),
@@ -174,7 +172,7 @@ void Trainer::train() {
     if (validation_due_) validate();
     const double before = loader.seconds_waited();
     const Batch batch = loader.next();
-    take_step(batch, loader.seconds_waited() - before);
+    take_step(batch, loader.seconds_waited() - before, loader.take_substitutions());
     if (step_ == step_with_pace) show_start();
     validation_due_ = step_ == plan_.num_steps() || validates_after(step_);
     if (plan_.crosses(step_ - 1, options_.trainer.check_replicas_every_samples)) check_weights();
@@ -189,12 +187,15 @@ void Trainer::show_start() const {
                  run_ != nullptr ? run_->attempt() : 1, seconds_left);
 }
 
-void Trainer::take_step(const Batch& batch, double data_seconds) {
+void Trainer::take_step(const Batch& batch, double data_seconds,
+                        const std::vector<Substitution>& substitutions) {
   const auto start = Clock::now();
   const StepOutcome outcome = training_step_->run(batch);
   const double minutes = options_.checkpoint.every_minutes;
   const StepReport all = exchange({outcome.loss_sum, data_seconds, outcome.inputs, stop_signal_.received(),
-                                   minutes > 0.0 && seconds_since(last_saved_at_) > 60.0 * minutes ? 1 : 0});
+                                   minutes > 0.0 && seconds_since(last_saved_at_) > 60.0 * minutes ? 1 : 0,
+                                   static_cast<std::int64_t>(substitutions.size())});
+  if (all.num_substitutions > 0) report_substitutions(substitutions);
   checkpoint_due_ = all.checkpoint_due != 0;
   stop_requested_ = all.stop_signal;
   const double loss = all.loss_sum / static_cast<double>(plan_.global_batch());
@@ -241,8 +242,25 @@ Trainer::StepReport Trainer::exchange(const StepReport& own) const {
     all.data_wait = std::max(all.data_wait, report.data_wait);
     all.stop_signal = std::max(all.stop_signal, report.stop_signal);
     all.checkpoint_due = std::max(all.checkpoint_due, report.checkpoint_due);
+    all.num_substitutions += report.num_substitutions;
   }
   return all;
+}
+
+/// Collective. Each is an event of the run, whichever rank met it.
+void Trainer::report_substitutions(const std::vector<Substitution>& own) {
+  std::string text;
+  for (const auto& substitution : own)
+    text += fmt::format("sample {}: {}; shown instead: slice {} of {}\n", substitution.wanted.global_index,
+                        substitution.reason, substitution.shown.slice,
+                        dataset_->volumes("train")[substitution.shown.volume].subject);
+  for (const std::string& of_rank : communicator_.all_gather_text(text)) {
+    std::istringstream lines(of_rank);
+    for (std::string line; std::getline(lines, line); ++num_substitutions_) {
+      event("substitution", line);
+      log::warning("{}", line);
+    }
+  }
 }
 
 void Trainer::update_weights(double loss, double norm, double lr) {

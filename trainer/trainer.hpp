@@ -48,14 +48,15 @@ class Trainer {
   struct StepReport {
     double loss_sum, data_wait;
     std::uint64_t inputs;
-    std::int64_t stop_signal, checkpoint_due;
+    std::int64_t stop_signal, checkpoint_due, num_substitutions;
   };
 
   void build_model();
   void resume();
   void train();
   void show_start() const;
-  void take_step(const Batch& batch, double data_seconds);
+  void take_step(const Batch& batch, double data_seconds, const std::vector<Substitution>& substitutions);
+  void report_substitutions(const std::vector<Substitution>& own);
   StepReport exchange(const StepReport& own) const;
   void update_weights(double loss, double norm, double lr);
   void validate();
@@ -95,8 +96,9 @@ class Trainer {
   bool validation_due_ = false;      // of the weights after step_
   std::int64_t num_steps_here_ = 0;  // in this process
   std::int64_t skipped_in_a_row_ = 0;
-  std::int64_t stop_requested_ = 0;  // agreed signal number
-  bool checkpoint_due_ = false;      // agreed
+  std::int64_t num_substitutions_ = 0;  // slices that could not be read, in this process
+  std::int64_t stop_requested_ = 0;     // agreed signal number
+  bool checkpoint_due_ = false;         // agreed
   std::map<std::string, double> last_metrics_;
   std::map<std::string, double> best_metrics_;
   Clock::time_point last_saved_at_;

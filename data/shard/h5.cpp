@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <mutex>
 #include <numeric>
 
+#include "data/shard/h5_filters.hpp"
 #include "launch/error.hpp"
 
 static_assert(std::endian::native == std::endian::little,
@@ -28,10 +30,13 @@ using Attribute = Handle<IdTraits<H5Aclose>>;
 using Properties = Handle<IdTraits<H5Pclose>>;
 using Object = Handle<IdTraits<H5Oclose>>;
 
-/// HDF5 prints its error stack to stderr unless told not to; our messages say what a person needs.
-void silence_library() {
+/// HDF5 prints its error stack to stderr unless each thread tells it not to; our messages say what a person
+/// needs.
+void set_up_library() {
   static std::once_flag once;
-  std::call_once(once, [] { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); });
+  std::call_once(once, register_filters);
+  thread_local const bool is_silent = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
+  require(is_silent, "HDF5 can be told to be silent");
 }
 
 hid_t memory_type(Type type) {
@@ -42,8 +47,12 @@ hid_t memory_type(Type type) {
       return H5T_NATIVE_DOUBLE;
     case Type::u8:
       return H5T_NATIVE_UINT8;
+    case Type::u16:
+      return H5T_NATIVE_UINT16;
     case Type::i32:
       return H5T_NATIVE_INT32;
+    case Type::u32:
+      return H5T_NATIVE_UINT32;
     case Type::i64:
       return H5T_NATIVE_INT64;
     case Type::u64:
@@ -80,6 +89,11 @@ std::string trimmed(const char* text, std::size_t length) {
 
 }  // namespace
 
+std::mutex& library_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 void FileTraits::close(hid_t id) {
   H5Fclose(id);
 }
@@ -89,7 +103,7 @@ void File::fail(const std::string& what) const {
 }
 
 File File::open(const std::filesystem::path& path) {
-  silence_library();
+  set_up_library();
   if (!std::filesystem::exists(path)) throw DataError(fmt::format("{} does not exist", path.string()));
   Properties access(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_file_locking(access.get(), false, true);
@@ -104,10 +118,13 @@ File File::open(const std::filesystem::path& path) {
 }
 
 File File::create_in_memory() {
-  silence_library();
+  set_up_library();
   Properties access(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_fapl_core(access.get(), std::size_t{4} << 20, false);
-  const hid_t id = H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
+  // HDF5 takes two files of one name for one file.
+  static std::atomic<int> number{0};
+  const std::string unique_name = fmt::format("in memory {}", number++);
+  const hid_t id = H5Fcreate(unique_name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
   require(id >= 0, "HDF5 creates a file in memory");
   return File(id, "HDF5 file in memory");
 }
@@ -161,6 +178,25 @@ void File::read_into(const std::string& dataset, void* values, Type type) const 
   }
 }
 
+void File::read_slice(const std::string& dataset, std::int64_t slice, std::span<float> values) const {
+  const Dataset opened(H5Dopen2(id_.get(), dataset.c_str(), H5P_DEFAULT));
+  if (!opened) fail("has no dataset " + dataset);
+  const Space in_file(H5Dget_space(opened.get()));
+  const auto sizes = shape(dataset);
+  std::vector<hsize_t> start(sizes.size(), 0), count(sizes.begin(), sizes.end());
+  count[0] = 1;
+  start[0] = static_cast<hsize_t>(slice);
+  if (sizes.size() == 4) {
+    start[0] = static_cast<hsize_t>(slice / sizes[1]);
+    start[1] = static_cast<hsize_t>(slice % sizes[1]);
+    count[1] = 1;
+  }
+  const Space in_memory = make_space({static_cast<std::int64_t>(values.size())});
+  if (H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr) < 0 ||
+      H5Dread(opened.get(), H5T_NATIVE_FLOAT, in_memory.get(), in_file.get(), H5P_DEFAULT, values.data()) < 0)
+    fail(fmt::format("cannot read slice {} of {}", slice, dataset));
+}
+
 std::vector<std::string> File::read_texts(const std::string& dataset) const {
   const std::size_t count = num_elements(dataset);
   const Dataset opened(H5Dopen2(id_.get(), dataset.c_str(), H5P_DEFAULT));
@@ -204,16 +240,19 @@ std::string File::text_attribute(const std::string& object, const std::string& n
   return trimmed(buffer.data(), buffer.size());
 }
 
-void File::write_from(const std::string& dataset, const std::vector<std::int64_t>& shape, const void* values,
-                      std::size_t count, Type type) {
-  const Space space = make_space(shape);
-  require(static_cast<hssize_t>(count) == H5Sget_simple_extent_npoints(space.get()),
-          "shape and values agree");
-  const Dataset created(H5Dcreate2(id_.get(), dataset.c_str(), memory_type(type), space.get(),
-                                   with_parents().get(), dataset_creation().get(), H5P_DEFAULT));
-  if (!created || H5Dwrite(created.get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+void File::create(const std::string& dataset, const std::vector<std::int64_t>& shape, Type type) {
+  const Properties creation = dataset_creation();
+  H5Pset_alloc_time(creation.get(), H5D_ALLOC_TIME_EARLY);
+  const Dataset created(H5Dcreate2(id_.get(), dataset.c_str(), memory_type(type), make_space(shape).get(),
+                                   with_parents().get(), creation.get(), H5P_DEFAULT));
+  if (!created) fail("cannot create dataset " + dataset);
+}
+
+void File::write_from(const std::string& dataset, const void* values, std::size_t count, Type type) {
+  require(count == num_elements(dataset), "shape and values agree");
+  const Dataset opened(H5Dopen2(id_.get(), dataset.c_str(), H5P_DEFAULT));
+  if (!opened || H5Dwrite(opened.get(), memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
     fail("cannot write dataset " + dataset);
-  }
 }
 
 void File::write_texts(const std::string& dataset, const std::vector<std::string>& texts) {
@@ -242,6 +281,14 @@ void File::write_attribute(const std::string& object, const std::string& name, s
     fail("cannot write attribute " + name);
 }
 
+void File::write_attribute(const std::string& object, const std::string& name, double value) {
+  const Space space(H5Screate(H5S_SCALAR));
+  const Attribute created(H5Acreate_by_name(id_.get(), object.c_str(), name.c_str(), H5T_IEEE_F64LE,
+                                            space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  if (!created || H5Awrite(created.get(), H5T_NATIVE_DOUBLE, &value) < 0)
+    fail("cannot write attribute " + name);
+}
+
 void File::write_attribute(const std::string& object, const std::string& name, const std::string& text) {
   const Space space(H5Screate(H5S_SCALAR));
   const Datatype type(H5Tcopy(H5T_C_S1));
@@ -253,13 +300,13 @@ void File::write_attribute(const std::string& object, const std::string& name, c
     fail("cannot write attribute " + name);
 }
 
-void File::create_sliced(const std::string& dataset, const std::vector<std::int64_t>& shape, Type type) {
+void File::create_sliced(const std::string& dataset, const std::vector<std::int64_t>& shape, Type type,
+                         Codec codec) {
   std::vector<hsize_t> chunk(shape.begin(), shape.end());
   chunk.front() = 1;
   const Properties creation = dataset_creation();
   H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data());
-  H5Pset_shuffle(creation.get());
-  H5Pset_deflate(creation.get(), 1);
+  set_filters(creation.get(), codec, H5Tget_size(memory_type(type)));
   const Dataset created(H5Dcreate2(id_.get(), dataset.c_str(), memory_type(type), make_space(shape).get(),
                                    with_parents().get(), creation.get(), H5P_DEFAULT));
   if (!created) fail("cannot create dataset " + dataset);
@@ -274,13 +321,20 @@ void File::write_slice_chunk(const std::string& dataset, std::int64_t slice,
   }
 }
 
-std::vector<ChunkPlace> File::slice_chunks(const std::string& dataset) const {
+Place File::place(const std::string& dataset) const {
+  const Dataset opened(H5Dopen2(id_.get(), dataset.c_str(), H5P_DEFAULT));
+  const haddr_t address = opened ? H5Dget_offset(opened.get()) : HADDR_UNDEF;
+  if (address == HADDR_UNDEF) fail("has no dataset " + dataset + " in one piece");
+  return {address, H5Dget_storage_size(opened.get())};
+}
+
+std::vector<Place> File::slice_chunks(const std::string& dataset) const {
   const Dataset opened(H5Dopen2(id_.get(), dataset.c_str(), H5P_DEFAULT));
   if (!opened) fail("has no dataset " + dataset);
   hsize_t count = 0;
   const Space space(H5Dget_space(opened.get()));
   if (H5Dget_num_chunks(opened.get(), space.get(), &count) < 0) fail("cannot count the chunks of " + dataset);
-  std::vector<ChunkPlace> places(count);
+  std::vector<Place> places(count);
   for (hsize_t i = 0; i < count; ++i) {
     hsize_t position[3] = {0, 0, 0}, bytes = 0;
     unsigned filters = 0;

@@ -5,14 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "data/shard/codec.hpp"
 #include "launch/handle.hpp"
 
-/// The only place of raw HDF5 calls.
+/// The only place of raw HDF5 calls, but for the filters of h5_filters.cpp.
 namespace gyrus::h5 {
 
 struct FileTraits {
@@ -22,26 +24,31 @@ struct FileTraits {
 };
 
 /// Element types of files, little-endian on disk.
-enum class Type { f32, f64, u8, i32, i64, u64 };
+enum class Type { f32, f64, u8, u16, i32, u32, i64, u64 };
 
 template <class T>
 constexpr Type type_of() {
   if constexpr (std::is_same_v<T, float>) return Type::f32;
   if constexpr (std::is_same_v<T, double>) return Type::f64;
   if constexpr (std::is_same_v<T, std::uint8_t>) return Type::u8;
+  if constexpr (std::is_same_v<T, std::uint16_t>) return Type::u16;
   if constexpr (std::is_same_v<T, std::int32_t>) return Type::i32;
+  if constexpr (std::is_same_v<T, std::uint32_t>) return Type::u32;
   if constexpr (std::is_same_v<T, std::int64_t>) return Type::i64;
   if constexpr (std::is_same_v<T, std::uint64_t>) return Type::u64;
 }
 
-/// Where a chunk lies in its file.
-struct ChunkPlace {
+/// Where a chunk, or a dataset that is not divided into chunks, lies in its file.
+struct Place {
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
 };
 
+/// HDF5 has no thread safety of its own: who uses it while other threads may, holds this.
+std::mutex& library_mutex();
+
 /// An HDF5 file, read from disk or built in memory. Names are paths inside the file ("index/image").
-/// Thread safety: none, HDF5 itself has none; one thread of the process at a time.
+/// Thread safety: none; see library_mutex.
 class File {
  public:
   /// Read-only, without file locks (they fail on NFS and Lustre). @throws DataError: missing, not HDF5,
@@ -55,6 +62,8 @@ class File {
   bool has_attribute(const std::string& object, const std::string& name) const;
   std::vector<std::string> children(const std::string& group) const;
   std::vector<std::int64_t> shape(const std::string& dataset) const;
+  /// @throws DataError when missing, or when a damaged header claims an absurd number
+  std::size_t num_elements(const std::string& dataset) const;
 
   /// Values are converted to T. @throws DataError when missing or of another kind
   template <class T>
@@ -63,6 +72,9 @@ class File {
     read_into(dataset, values.data(), type_of<T>());
     return values;
   }
+  /// Slice number `slice` of a dataset [slices, rows, columns], or of [volumes, slices, rows, columns]
+  /// counted on through the volumes, converted to float. @pre `values` has as many elements as a slice
+  void read_slice(const std::string& dataset, std::int64_t slice, std::span<float> values) const;
   std::vector<std::string> read_texts(const std::string& dataset) const;
   std::string read_text(const std::string& dataset) const;
   template <class T>
@@ -75,18 +87,29 @@ class File {
 
   template <class T>
   void write(const std::string& dataset, const std::vector<std::int64_t>& shape, std::span<const T> values) {
-    write_from(dataset, shape, values.data(), values.size(), type_of<T>());
+    create(dataset, shape, type_of<T>());
+    fill(dataset, values);
+  }
+  /// A dataset in one piece that takes its place in the file now and its values later, by `fill`.
+  void create(const std::string& dataset, const std::vector<std::int64_t>& shape, Type type);
+  template <class T>
+  void fill(const std::string& dataset, std::span<const T> values) {
+    write_from(dataset, values.data(), values.size(), type_of<T>());
   }
   void write_texts(const std::string& dataset, const std::vector<std::string>& texts);
   void write_attribute(const std::string& object, const std::string& name, std::int64_t value);
+  void write_attribute(const std::string& object, const std::string& name, double value);
   void write_attribute(const std::string& object, const std::string& name, const std::string& text);
 
-  /// A dataset [slices, rows, columns] of one chunk per slice, filters shuffle and deflate.
-  void create_sliced(const std::string& dataset, const std::vector<std::int64_t>& shape, Type type);
+  /// A dataset [slices, rows, columns] of one chunk per slice with the filters of `codec`.
+  void create_sliced(const std::string& dataset, const std::vector<std::int64_t>& shape, Type type,
+                     Codec codec);
   /// `bytes` went through the dataset's filters already.
   void write_slice_chunk(const std::string& dataset, std::int64_t slice, std::span<const std::byte> bytes);
+  /// @throws DataError when the dataset is missing or divided into chunks
+  Place place(const std::string& dataset) const;
   /// Place of every slice's chunk. Cost: quadratic in the number of slices inside HDF5 1.10 (0.04 s for 800).
-  std::vector<ChunkPlace> slice_chunks(const std::string& dataset) const;
+  std::vector<Place> slice_chunks(const std::string& dataset) const;
 
   /// Bytes of a file built in memory.
   std::vector<std::byte> image() const;
@@ -94,11 +117,9 @@ class File {
  private:
   File(hid_t id, std::string name) : id_(id), name_(std::move(name)) {}
   [[noreturn]] void fail(const std::string& what) const;
-  std::size_t num_elements(const std::string& dataset) const;
   void read_into(const std::string& dataset, void* values, Type type) const;
   void read_attribute(const std::string& object, const std::string& name, void* value, Type type) const;
-  void write_from(const std::string& dataset, const std::vector<std::int64_t>& shape, const void* values,
-                  std::size_t count, Type type);
+  void write_from(const std::string& dataset, const void* values, std::size_t count, Type type);
 
   Handle<FileTraits> id_;
   std::string name_;

@@ -16,33 +16,56 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const VolumeInfo& volume) {
-  return {{"id", volume.id},
-          {"subject", volume.subject},
-          {"age", std::isnan(volume.age) ? json(nullptr) : json(volume.age)},
-          {"label", volume.label},
-          {"shape", {volume.depth, volume.height, volume.width}},
-          {"spacing", volume.spacing},
-          {"brain_pixels", volume.brain_pixels},
-          {"lesion_pixels", volume.lesion_pixels}};
+/// One list per property: a volume of a large set costs a few words of JSON, not an object.
+json volumes_to_json(const std::vector<VolumeInfo>& volumes) {
+  json columns = {{"id", json::array()},           {"subject", json::array()},
+                  {"age", json::array()},          {"label", json::array()},
+                  {"spacing", json::array()},      {"brain_voxels", json::array()},
+                  {"lesion_voxels", json::array()}};
+  for (const VolumeInfo& volume : volumes) {
+    columns["id"].push_back(volume.id);
+    columns["subject"].push_back(volume.subject);
+    columns["age"].push_back(std::isnan(volume.age) ? json(nullptr) : json(volume.age));
+    columns["label"].push_back(volume.label);
+    columns["spacing"].push_back(volume.spacing);
+    columns["brain_voxels"].push_back(volume.brain_voxels);
+    columns["lesion_voxels"].push_back(volume.lesion_voxels);
+  }
+  return columns;
 }
 
-VolumeInfo volume_from(const json& entry, const std::string& set) {
-  VolumeInfo volume;
-  volume.id = entry.at("id");
-  volume.subject = entry.at("subject");
-  volume.set = set;
-  volume.age =
-      entry.at("age").is_null() ? std::numeric_limits<double>::quiet_NaN() : entry.at("age").get<double>();
-  volume.label = entry.at("label");
-  const auto shape = entry.at("shape").get<std::array<std::int64_t, 3>>();
-  volume.depth = shape[0];
-  volume.height = shape[1];
-  volume.width = shape[2];
-  volume.spacing = entry.at("spacing");
-  volume.brain_pixels = entry.at("brain_pixels").get<std::vector<std::int64_t>>();
-  volume.lesion_pixels = entry.at("lesion_pixels").get<std::vector<std::int64_t>>();
-  return volume;
+std::vector<VolumeInfo> volumes_from(const json& columns, const std::string& set, const ShardLayout& layout) {
+  const json &ids = columns.at("id"), &ages = columns.at("age");
+  std::vector<VolumeInfo> volumes(ids.size());
+  for (std::size_t i = 0; i < volumes.size(); ++i) {
+    VolumeInfo& volume = volumes[i];
+    volume.id = ids[i];
+    volume.subject = columns.at("subject").at(i);
+    volume.set = set;
+    volume.age = ages.at(i).is_null() ? std::numeric_limits<double>::quiet_NaN() : ages[i].get<double>();
+    volume.label = columns.at("label").at(i);
+    volume.depth = layout.depth;
+    volume.height = layout.height;
+    volume.width = layout.width;
+    volume.spacing = columns.at("spacing").at(i);
+    volume.brain_voxels = columns.at("brain_voxels").at(i);
+    volume.lesion_voxels = columns.at("lesion_voxels").at(i);
+  }
+  return volumes;
+}
+
+json layout_to_json(const ShardLayout& layout) {
+  json tables = json::object();
+  for (int table = 0; table < shard_format::num_tables; ++table)
+    tables[shard_format::tables[table]] = {{"offset", layout.tables[table].offset},
+                                           {"digest", to_hex(layout.tables[table].digest)}};
+  json quantisation = nullptr;
+  if (layout.quantisation)
+    quantisation = {{"scale", layout.quantisation->scale}, {"offset", layout.quantisation->offset}};
+  return {{"shape", {layout.depth, layout.height, layout.width}},
+          {"codec", codec_name(layout.codec)},
+          {"quantisation", quantisation},
+          {"tables", tables}};
 }
 
 std::uint64_t digest_from(const std::string& hex) {
@@ -51,6 +74,29 @@ std::uint64_t digest_from(const std::string& hex) {
   if (error != std::errc{} || end != hex.data() + hex.size())
     throw DataError("'" + hex + "' is not a digest");
   return value;
+}
+
+/// No slice of a brain is larger; a product of such sizes does not overflow.
+constexpr std::int64_t max_axis = 1 << 16;
+
+ShardLayout layout_from(const json& entry, std::int64_t num_volumes) {
+  ShardLayout layout;
+  layout.num_volumes = num_volumes;
+  const auto shape = entry.at("shape").get<std::array<std::int64_t, 3>>();
+  for (const std::int64_t size : shape)
+    if (size < 1 || size > max_axis)
+      throw DataError(fmt::format("a shard claims {} slices, rows or columns", size));
+  layout.depth = shape[0];
+  layout.height = shape[1];
+  layout.width = shape[2];
+  layout.codec = codec_named(entry.at("codec"));
+  if (const json& quantisation = entry.at("quantisation"); !quantisation.is_null())
+    layout.quantisation = Quantisation{quantisation.at("scale"), quantisation.at("offset")};
+  for (int table = 0; table < shard_format::num_tables; ++table) {
+    const json& place = entry.at("tables").at(shard_format::tables[table]);
+    layout.tables[table] = {place.at("offset"), digest_from(place.at("digest"))};
+  }
+  return layout;
 }
 
 Manifest manifest_from(const json& document) {
@@ -64,7 +110,10 @@ Manifest manifest_from(const json& document) {
     shard.set = entry.at("set");
     shard.bytes = entry.at("bytes");
     shard.digest = digest_from(entry.at("digest"));
-    for (const auto& volume : entry.at("volumes")) shard.volumes.push_back(volume_from(volume, shard.set));
+    const json& volumes = entry.at("volumes");
+    shard.layout = layout_from(entry.at("layout"), static_cast<std::int64_t>(volumes.at("id").size()));
+    shard.volumes = volumes_from(volumes, shard.set, shard.layout);
+    for (const json& volume : entry.at("skipped")) shard.skipped.push_back({volume.at(0), volume.at(1)});
     if (shard.file.find('/') != std::string::npos)
       throw DataError("a shard lies outside the folder: " + shard.file);
     manifest.shards.push_back(std::move(shard));
@@ -72,9 +121,8 @@ Manifest manifest_from(const json& document) {
   return manifest;
 }
 
-/// Over everything else in the document.
-std::string digest_of(json document) {
-  document.erase("manifest_digest");
+/// @pre without the digest itself
+std::string digest_of(const json& document) {
   return to_hex(digest64(document.dump()));
 }
 
@@ -88,13 +136,15 @@ std::string Manifest::to_json() const {
                    {"folders", folders},
                    {"shards", json::array()}};
   for (const auto& shard : shards) {
-    json volumes = json::array();
-    for (const auto& volume : shard.volumes) volumes.push_back(gyrus::to_json(volume));
     document["shards"].push_back({{"file", shard.file},
                                   {"set", shard.set},
                                   {"bytes", shard.bytes},
                                   {"digest", to_hex(shard.digest)},
-                                  {"volumes", volumes}});
+                                  {"layout", layout_to_json(shard.layout)},
+                                  {"volumes", volumes_to_json(shard.volumes)},
+                                  {"skipped", json::array()}});
+    for (const auto& volume : shard.skipped)
+      document["shards"].back()["skipped"].push_back({volume.id, volume.reason});
   }
   document["manifest_digest"] = digest_of(document);
   return document.dump(1) + "\n";
@@ -102,6 +152,19 @@ std::string Manifest::to_json() const {
 
 void Manifest::write(const std::filesystem::path& root) const {
   write_file_atomically(root / shard_format::manifest_file, to_json());
+}
+
+void Manifest::check_preparation(const std::map<std::string, std::string>& wanted,
+                                 const std::filesystem::path& root) const {
+  for (const auto& [option, value] : wanted) {
+    const auto entry = preparation.find(option);
+    const std::string made_with = entry == preparation.end() ? "(nothing)" : entry->second;
+    if (made_with != value)
+      throw ConfigError(
+          fmt::format("data.root {} was prepared with data.{}={}, but now it is {}: run `gyrus prepare` with "
+                      "the same options, or choose another data.root",
+                      root.string(), option, made_with, value));
+  }
 }
 
 Manifest Manifest::read(const std::filesystem::path& root) {
@@ -118,7 +181,7 @@ Manifest Manifest::read(const std::filesystem::path& root) {
 }
 
 Manifest Manifest::parse(const std::string& text, const std::string& where) {
-  const auto document = json::parse(text, nullptr, false);
+  json document = json::parse(text, nullptr, false);
   if (document.is_discarded()) throw DataError(fmt::format("{} is not JSON: the file is damaged", where));
   if (!document.is_object() || document.value("format", json()) != shard_format::manifest_format) {
     throw DataError(fmt::format("{} is not the manifest of a Gyrus data set", where));
@@ -129,7 +192,9 @@ Manifest Manifest::parse(const std::string& text, const std::string& where) {
                     "program again",
                     where, document.value("version", json()).dump(), shard_format::version));
   }
-  if (document.value("manifest_digest", "") != digest_of(document))
+  const json digest = document.value("manifest_digest", json());
+  document.erase("manifest_digest");
+  if (digest != digest_of(document))
     throw DataError(fmt::format("{} is damaged: its own digest differs", where));
   try {
     return manifest_from(document);

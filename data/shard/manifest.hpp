@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/shard/layout.hpp"
 #include "data/volume.hpp"
 
 namespace gyrus {
@@ -16,7 +17,9 @@ struct ManifestShard {
   std::string set;
   std::uint64_t bytes = 0;
   std::uint64_t digest = 0;  // XXH3 of the whole file
+  ShardLayout layout;
   std::vector<VolumeInfo> volumes;
+  std::vector<FailedVolume> skipped;  // volumes that should have been in it
 };
 
 /// manifest.json: written last, so that a folder with one is complete.
@@ -33,6 +36,9 @@ struct Manifest {
   /// @throws DataError
   void write(const std::filesystem::path& root) const;
   std::string to_json() const;
+  /// @param root  named in messages. @throws ConfigError when it was prepared with other options
+  void check_preparation(const std::map<std::string, std::string>& wanted,
+                         const std::filesystem::path& root) const;
 };
 
 }  // namespace gyrus

@@ -3,51 +3,54 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "data/shard/layout.hpp"
+#include "data/shard/slice_source.hpp"
 #include "launch/files.hpp"
 
 namespace gyrus {
 
-/// Reads slices of one shard with pread and decompression in the caller's thread; HDF5 is used only to open.
-/// Thread safety: opening is serialised inside; reading is safe from any number of threads.
-class ShardReader {
+/// An open shard: its chunk index in memory, its slices read with pread and decoded in the caller's thread.
+/// Thread safety: all functions but opening by path may be called from any number of threads.
+class ShardReader : public SliceSource {
  public:
-  enum class Array { image = 0, mask = 1, lesion = 2 };
-
-  /// @throws DataError: missing, not HDF5, not a shard, another version, truncated, or an impossible index
+  /// @throws DataError: unreadable, or a table is cut off or does not have the layout's digest
+  ShardReader(std::filesystem::path path, const ShardLayout& layout);
+  /// A shard without its manifest. @throws DataError as ShardLayout::of_file
   static ShardReader open(const std::filesystem::path& path);
 
-  std::int64_t num_volumes() const { return static_cast<std::int64_t>(ids_.size()); }
-  std::int64_t depth() const { return depth_; }
-  std::int64_t height() const { return height_; }
-  std::int64_t width() const { return width_; }
-  const std::vector<std::string>& ids() const { return ids_; }
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const override { return path_; }
+  const ShardLayout& layout() const { return layout_; }
+  std::uint64_t memory_bytes() const override;
 
-  /// @throws DataError naming subject and slice when the stored bytes do not have their digest
-  void read_image(std::int64_t volume, std::int64_t slice, float* values) const;
-  void read_labels(Array array, std::int64_t volume, std::int64_t slice, std::uint8_t* values) const;
-
-  /// Reads every chunk; one line per damaged one. Empty: the shard is whole.
-  std::vector<std::string> damaged_slices() const;
+  [[nodiscard]] Fault read_image(std::int64_t slice, float* values) const override;
+  [[nodiscard]] Fault read_labels(Array array, std::int64_t slice, std::uint8_t* values) const override;
+  /// @throws DataError when the table does not have its digest
+  std::vector<std::uint32_t> pixel_counts(int table) const override;
 
  private:
   struct Entry {
     std::uint64_t offset, bytes, digest;
   };
-  ShardReader() = default;
-  void read_chunk(Array array, std::int64_t volume, std::int64_t slice, std::size_t element_bytes,
-                  std::span<std::byte> values) const;
+  template <class T>
+  std::vector<T> read_table(int table) const;
+  const std::vector<Entry>& index(Array array) const;
+  Fault read_chunk(Array array, std::int64_t slice, std::span<std::byte> values) const;
 
   std::filesystem::path path_;
+  ShardLayout layout_;
   FileDescriptor descriptor_;
-  std::uint64_t bytes_ = 0;
-  std::int64_t depth_ = 0, height_ = 0, width_ = 0;
-  std::vector<std::string> ids_, subjects_;
-  std::array<std::vector<Entry>, 3> index_;
+  std::array<std::vector<Entry>, 2> index_;  // of image and mask
+  // Only evaluation asks for lesions: their index is read when it is first needed.
+  mutable std::once_flag lesion_is_read_;
+  mutable std::vector<Entry> lesion_index_;
 };
+
+/// "image of subject A, slice 3": how messages name a chunk.
+std::string chunk_name(SliceSource::Array array, const std::string& subject, std::int64_t slice);
 
 }  // namespace gyrus

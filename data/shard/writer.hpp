@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "data/shard/h5.hpp"
+#include "data/shard/layout.hpp"
 #include "data/volume.hpp"
 
 namespace gyrus {
@@ -14,28 +16,55 @@ namespace gyrus {
 struct ShardSummary {
   std::uint64_t bytes = 0;
   std::uint64_t digest = 0;  // XXH3 of the whole file
+  ShardLayout layout;
 };
 
-/// Builds one shard in memory and writes it in one go under a temporary name, then renames it.
-/// Memory: the compressed shard. Thread safety: HDF5's, one thread of the process at a time.
+/// How a shard stores its slices, and what it says of its making.
+struct ShardSettings {
+  Codec codec = Codec::deflate;
+  std::optional<Quantisation> quantisation = {};
+  std::map<std::string, std::string> preparation = {};  // DataOptions::preparation()
+  std::string recipe = {};                              // digest of all that the shard is made from
+  std::vector<FailedVolume> skipped = {};               // volumes that should have been in it
+};
+
+/// Encodes volumes as they come and writes them in one go under a temporary name, then renames it.
+/// Memory: the encoded shard, twice while it is written.
+/// Determinism: equal volumes and settings give equal files.
+/// Thread safety: `encode` may run in any thread; the rest belongs to one.
 class ShardWriter {
  public:
-  ShardWriter(std::int64_t num_volumes, std::int64_t depth, std::int64_t height, std::int64_t width);
+  /// A volume ready to be stored.
+  struct EncodedVolume {
+    Volume volume;                                              // without its voxels
+    std::array<std::vector<std::vector<std::byte>>, 3> chunks;  // array -> slice
+    std::vector<std::uint32_t> brain_pixels, lesion_pixels;     // per slice
+  };
 
-  /// @pre the shape is the shard's
-  void add(const Volume& volume);
+  explicit ShardWriter(ShardSettings settings) : settings_(std::move(settings)) {}
 
-  /// @pre all volumes were added. @throws DataError (full or read-only disk); then no file is left
-  ShardSummary write(const std::filesystem::path& path);
+  /// @throws DataError when an intensity cannot be quantised
+  EncodedVolume encode(Volume volume) const;
+  /// @pre all volumes of a shard have one shape
+  void add(EncodedVolume volume);
+  /// What is known of the volumes, in the order of `add`.
+  std::vector<VolumeInfo> infos() const;
+
+  /// @pre at least one volume was added. @throws DataError (full or read-only disk); then no file is left
+  ShardSummary write(const std::filesystem::path& path) const;
 
  private:
-  void write_index();
+  void write_attributes(h5::File& file) const;
+  void write_chunks(h5::File& file) const;
+  void create_tables(h5::File& file, std::int64_t num_slices) const;
+  void write_tables(h5::File& file) const;
+  void write_volumes(h5::File& file) const;
 
-  std::int64_t num_volumes_, depth_, height_, width_;
-  std::int64_t num_added_ = 0;
-  h5::File file_;
-  std::vector<std::string> ids_, subjects_;
-  std::vector<std::uint64_t> digests_[3];  // per array of shard_format::arrays
+  ShardSettings settings_;
+  std::vector<EncodedVolume> volumes_;
 };
+
+/// What is known of a volume once its voxels are counted.
+VolumeInfo info_of(const Volume& volume, std::int64_t brain_voxels, std::int64_t lesion_voxels);
 
 }  // namespace gyrus

@@ -23,6 +23,7 @@ struct Triple {
   Grid<float> image;
   Grid<std::uint8_t> mask, lesion;
   std::array<double, 3> spacing{};
+  Affine affine{};
 };
 
 NiftiVolume read_oriented(const std::filesystem::path& path, bool reorient) {
@@ -67,6 +68,7 @@ Triple read_triple(const DataOptions& options, const CohortEntry& entry) {
   auto volume = read_oriented(entry.image, options.reorient);
   Triple triple;
   triple.spacing = volume.spacing;
+  triple.affine = volume.affine;
   if (entry.mask.empty()) {
     triple.mask = Grid<std::uint8_t>(volume.voxels.size);
     std::transform(volume.voxels.values.begin(), volume.voxels.values.end(), triple.mask.values.begin(),
@@ -95,15 +97,31 @@ Triple generate_triple(const DataOptions& options, const CohortEntry& entry) {
                                         : PhantomSet::test;
   auto brain =
       make_phantom(size, static_cast<std::uint64_t>(options.phantom.seed), set, entry.phantom_subject);
-  Triple triple{std::move(brain.image), std::move(brain.mask), std::move(brain.lesion), {}};
-  for (int axis = 0; axis < 3; ++axis) triple.spacing[axis] = phantom_box_mm / static_cast<double>(size[0]);
+  Triple triple{std::move(brain.image), std::move(brain.mask), std::move(brain.lesion), {}, {}};
+  for (int axis = 0; axis < 3; ++axis) {
+    const double spacing = phantom_box_mm / static_cast<double>(size[0]);
+    const double step = axis == 2 ? spacing : -spacing;  // x to Left, y to Posterior
+    triple.spacing[axis] = spacing;
+    triple.affine[axis][axis] = step;
+    triple.affine[axis][3] = -0.5 * step * static_cast<double>(size[axis] - 1);  // 0 is the centre
+  }
   return triple;
+}
+
+/// Moves voxel (0, 0, 0) by so many voxels along each axis.
+void shift_origin(Affine& affine, const std::array<double, 3>& voxels) {
+  for (auto& row : affine)
+    for (int axis = 0; axis < 3; ++axis) row[3] += row[axis] * voxels[axis];
 }
 
 void prepare_triple(const DataOptions& options, const std::string& name, Triple& triple) {
   const std::array<std::int64_t, 3> crop = {options.image_size[0] * options.downsample,
                                             options.image_size[1] * options.downsample,
                                             options.image_size[2] * options.downsample};
+  std::array<double, 3> start{};
+  for (int axis = 0; axis < 3; ++axis)
+    start[axis] = static_cast<double>(crop_start(triple.image.size[axis], crop[axis]));
+  shift_origin(triple.affine, start);
   triple.image = centre_crop_or_pad(triple.image, crop);
   triple.mask = centre_crop_or_pad(triple.mask, crop);
   triple.lesion = centre_crop_or_pad(triple.lesion, crop);
@@ -121,6 +139,9 @@ void prepare_triple(const DataOptions& options, const std::string& name, Triple&
     triple.mask = downsample_labels(triple.mask);
     triple.lesion = downsample_labels(triple.lesion);
     for (double& spacing : triple.spacing) spacing *= 2.0;
+    shift_origin(triple.affine, {0.5, 0.5, 0.5});
+    for (auto& row : triple.affine)
+      for (int axis = 0; axis < 3; ++axis) row[axis] *= 2.0;
   }
   if (!options.clip) return;
   for (float& value : triple.image.values) value = std::clamp(value, 0.0f, 1.0f);
@@ -155,7 +176,8 @@ Volume make_volume(const DataOptions& options, const CohortEntry& entry) {
           .lesion = as_slices(triple.lesion),
           .age = entry.age,
           .label = entry.label,
-          .spacing = triple.spacing};
+          .spacing = triple.spacing,
+          .provenance = Provenance{triple.affine, {}}};
 }
 
 }  // namespace gyrus

@@ -145,6 +145,19 @@ std::optional<std::array<AxisDirection, 3>> directions_of(const nifti_image& hea
   return directions;
 }
 
+Affine affine_of(const nifti_image& header) {
+  Affine affine{};
+  const bool is_known = header.sform_code > 0 || header.qform_code > 0;
+  const auto& to_patient = header.sform_code > 0 ? header.sto_xyz : header.qto_xyz;
+  for (int row = 0; is_known && row < 3; ++row)
+    for (int column = 0; column < 4; ++column) affine[row][column] = to_patient.m[row][column];
+  if (!is_known) {
+    const double spacing[] = {header.dx, header.dy, header.dz};
+    for (int axis = 0; axis < 3; ++axis) affine[axis][axis] = std::abs(spacing[axis]);
+  }
+  return affine;
+}
+
 }  // namespace
 
 NiftiVolume read_nifti(const std::filesystem::path& path) {
@@ -161,6 +174,7 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   volume.voxels = Grid<float>({header.nx, header.ny, header.nz});
   volume.spacing = {std::abs(header.dx), std::abs(header.dy), std::abs(header.dz)};
   volume.directions = directions_of(header, path);
+  volume.affine = affine_of(header);
   std::size_t next = 0;  // the file runs fastest along x
   for (std::int64_t z = 0; z < header.nz; ++z) {
     for (std::int64_t y = 0; y < header.ny; ++y) {
@@ -182,9 +196,17 @@ NiftiVolume to_lps(const NiftiVolume& volume) {
 
   NiftiVolume result;
   std::array<std::int64_t, 3> size{};
+  result.affine = volume.affine;  // for its last column
   for (int axis = 0; axis < 3; ++axis) {
-    size[axis] = volume.voxels.size[source_axis[axis]];
-    result.spacing[axis] = volume.spacing[source_axis[axis]];
+    const int source = source_axis[axis];
+    size[axis] = volume.voxels.size[source];
+    result.spacing[axis] = volume.spacing[source];
+    const bool is_flipped = !directions[source].along_lps;
+    for (int row = 0; row < 3; ++row) {
+      const double step = volume.affine[row][source];
+      result.affine[row][axis] = is_flipped ? -step : step;
+      if (is_flipped) result.affine[row][3] += step * static_cast<double>(size[axis] - 1);
+    }
   }
   result.voxels = Grid<float>(size);
   result.directions = {{{0, true}, {1, true}, {2, true}}};

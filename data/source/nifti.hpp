@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "data/source/grid.hpp"
+#include "data/volume.hpp"
 
 namespace gyrus {
 
@@ -21,6 +22,7 @@ struct NiftiVolume {
   Grid<float> voxels;
   std::array<double, 3> spacing{};                         // mm along the array's axes
   std::optional<std::array<AxisDirection, 3>> directions;  // absent: the file has neither sform nor qform
+  Affine affine{};  // of the array as it is; spacing alone when the file has neither
 };
 
 /// Reads .nii or .nii.gz (NIfTI-1 or -2).

@@ -148,14 +148,16 @@ Grid<T> curvature_flow(Grid<T> image, const std::array<double, 3>& spacing, int 
   return image;
 }
 
+std::int64_t crop_start(std::int64_t image_size, std::int64_t size) {
+  const std::int64_t difference = image_size - size;
+  const std::int64_t low = (std::abs(difference) + 1) / 2;
+  return difference >= 0 ? low : -low;
+}
+
 template <class T>
 Grid<T> centre_crop_or_pad(const Grid<T>& image, const std::array<std::int64_t, 3>& size) {
   std::array<std::int64_t, 3> shift{};  // index in the image = index in the result + shift
-  for (int axis = 0; axis < 3; ++axis) {
-    const std::int64_t difference = image.size[axis] - size[axis];
-    const std::int64_t low = (std::abs(difference) + 1) / 2;
-    shift[axis] = difference >= 0 ? low : -low;
-  }
+  for (int axis = 0; axis < 3; ++axis) shift[axis] = crop_start(image.size[axis], size[axis]);
   Grid<T> result(size);
   const auto overlap = [&](int axis) {
     return std::pair{std::max<std::int64_t>(0, -shift[axis]),

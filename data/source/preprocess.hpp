@@ -17,6 +17,9 @@ template <class T>
 Grid<T> curvature_flow(Grid<T> image, const std::array<double, 3>& spacing, int num_iterations,
                        double time_step);
 
+/// What index 0 of the result of centre_crop_or_pad is in the image, along one axis; negative when it pads.
+std::int64_t crop_start(std::int64_t image_size, std::int64_t size);
+
 /// Crops or pads (with 0) to `size` about the centre: of an odd difference the larger half goes to the low
 /// end.
 template <class T>

@@ -43,7 +43,8 @@ printf 'step time, 2 ranks / 1 rank, 8 samples per rank: %.3f   (all: %s)\n' "$(
 printf 'exposed communication on 2 ranks: %.1f %% of the step   (PyTorch DDP with gloo on like cores: 4-8 %%)\n' "$(median_of "${exposed[@]}")"
 printf 'wait for data on 2 ranks: %.2f %% of the step\n' "$(median_of "${waits[@]}")"
 
-"$build/tests/benchmarks/loader_bench" "$work/cache/phantom-48"
+"$build/tests/benchmarks/loader_bench"
+"$build/tests/benchmarks/growth_bench"
 "$build/tests/benchmarks/config_bench" "$here/configs"
 "$build/tests/benchmarks/noise_bench"
 "$build/tests/benchmarks/evaluation_bench"

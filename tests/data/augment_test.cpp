@@ -7,6 +7,8 @@
 #include <set>
 #include <vector>
 
+#include "data/augment_kernels.hpp"
+
 namespace gyrus {
 namespace {
 
@@ -147,6 +149,60 @@ TEST(Augment, ParametersLieInThePublishedRangesWithThePublishedProbabilities) {
   EXPECT_NEAR(bias, 0.25 * count, 110);
   EXPECT_NEAR(blur, 0.25 * count, 110);
   EXPECT_NEAR(ghosting, 0.5 * count, 130);
+}
+
+namespace kernels = augment_kernels;
+
+/// Numbers over many orders of magnitude, of both signs, and 0.
+std::vector<float> wide_numbers() {
+  std::vector<float> numbers = {0.0f, -0.0f, 1.0f, -1.0f};
+  for (int i = 0; i < 1150; ++i) numbers.push_back((i % 2 == 0 ? 1.0f : -1.0f) * std::exp(0.03f * (i - 900)));
+  return numbers;
+}
+
+TEST(AugmentKernels, PowersAndExponentialsAreThoseOfTheLibrary) {
+  for (const float exponent : {0.74f, 0.9f, 1.0f, 1.35f}) {
+    auto values = wide_numbers();
+    kernels::signed_power(values, exponent);
+    const auto numbers = wide_numbers();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double expected = std::copysign(
+          std::pow(std::abs(static_cast<double>(numbers[i])), static_cast<double>(exponent)), numbers[i]);
+      EXPECT_NEAR(values[i], expected, 4e-6 * std::abs(expected)) << numbers[i];
+      EXPECT_EQ(std::signbit(values[i]), std::signbit(numbers[i]));
+    }
+  }
+  std::vector<float> values(101, 2.0f);
+  const double cubic[] = {0.3, -1.0, 2.0, 4.0};
+  kernels::multiply_by_exp_cubic(values, cubic, -1.0, 0.02);
+  for (int i = 0; i < 101; ++i) {
+    const double y = -1.0 + 0.02 * i;
+    const double expected = 2.0 * std::exp(0.3 - y + 2.0 * y * y + 4.0 * y * y * y);
+    EXPECT_NEAR(values[i], expected, 2e-6 * expected) << y;
+  }
+}
+
+TEST(AugmentKernels, EveryKindOfInstructionsGivesTheSameBits) {
+  if (!kernels::uses_avx2()) GTEST_SKIP() << "no AVX2 here";
+  const auto everything = [] {
+    const OddVolume volume;
+    std::vector<float> all;
+    Augmentation augmentation{
+        .gamma = 0.8, .bias_coefficients = {}, .blur_std = {{0.9, 0.4, 0.7}}, .ghosting = {}};
+    augmentation.bias_coefficients.emplace();
+    for (int i = 0; i < 20; ++i) (*augmentation.bias_coefficients)[i] = 0.3 * std::sin(i);
+    for (const std::int64_t axis : {0, 1, 2}) {
+      augmentation.ghosting = Ghosting{.num_ghosts = 4, .axis = axis, .strength = 0.7};
+      for (int slice = 0; slice < 7; ++slice)
+        for (const float value : volume.augmented(augmentation, slice)) all.push_back(value);
+    }
+    return all;
+  };
+  const auto with = everything();
+  kernels::allow_avx2(false);
+  const auto without = everything();
+  kernels::allow_avx2(true);
+  EXPECT_EQ(with, without);
 }
 
 }  // namespace

@@ -2,12 +2,18 @@
 
 #include <gmock/gmock.h>
 
+#include <unistd.h>
+
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <map>
 #include <thread>
 
 #include "data/augment.hpp"
+#include "data/shard/file_io.hpp"
 #include "data/shard/h5.hpp"
+#include "data/shard/quarantine.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 
@@ -23,8 +29,11 @@ class LoaderTest : public test::Prepared {
  protected:
   std::unique_ptr<Loader> loader(std::int64_t threads, std::int64_t prefetch,
                                  const AugmentOptions& augment = {}) {
-    return std::make_unique<Loader>(dataset_, "train", SampleOrder(*dataset_, "train", "slice", 0.0, 3),
-                                    augment, 3, threads, prefetch);
+    DataOptions loading;
+    loading.augment = augment;
+    loading.loader_threads = threads;
+    loading.prefetch_batches = prefetch;
+    return std::make_unique<Loader>(dataset_, "train", SampleOrder(*dataset_, "train", {}, 3), loading, 3);
   }
   static std::pair<std::uint64_t, std::uint64_t> four_per_step(std::uint64_t step) {
     return {4 * step, 4 * step + 4};
@@ -35,7 +44,7 @@ class LoaderTest : public test::Prepared {
 
 TEST_F(LoaderTest, DeliversTheOrdersSlicesStepByStep) {
   const auto under_test = loader(2, 3);
-  const SampleOrder order(*dataset_, "train", "slice", 0.0, 3);
+  const SampleOrder order(*dataset_, "train", {}, 3);
   under_test->start(5, 10, four_per_step);
   for (std::uint64_t step = 5; step < 15; ++step) {
     const auto batch = under_test->next();
@@ -124,7 +133,7 @@ TEST_F(LoaderTest, ReadsNoFurtherAheadThanItMay) {
 }
 
 TEST_F(LoaderTest, ADamagedSliceSurfacesInTheStepThatNeedsIt) {
-  const SampleOrder order(*dataset_, "train", "slice", 0.0, 3);
+  const SampleOrder order(*dataset_, "train", {}, 3);
   const auto victim = order.at(9);  // in step 2
   const auto shard = root() / ("train-0000" + std::to_string(victim.volume / 3) + ".h5");
   const auto index = h5::File::open(shard).read<std::uint64_t>("index/image");
@@ -132,7 +141,7 @@ TEST_F(LoaderTest, ADamagedSliceSurfacesInTheStepThatNeedsIt) {
   bytes[index[3 * ((victim.volume % 3) * 5 + victim.slice)] + 10] ^= 1;
   test::write_text(shard, bytes);
   const auto damaged = std::make_shared<const Dataset>(Dataset::open(root()));
-  Loader under_test(damaged, "train", order, {}, 3, 2, 4);
+  Loader under_test(damaged, "train", order, {}, 3);
   under_test.start(0, 5, four_per_step);
   EXPECT_NO_THROW(under_test.next());
   const auto text = error_of<DataError>([&] {
@@ -140,6 +149,123 @@ TEST_F(LoaderTest, ADamagedSliceSurfacesInTheStepThatNeedsIt) {
   });
   EXPECT_THAT(text, HasSubstr("slice " + std::to_string(victim.slice) + " is damaged: its digest is wrong"));
   EXPECT_THAT(text, HasSubstr(dataset_->volumes("train")[victim.volume].subject));
+}
+
+/// Damages one byte of an image.
+void flip_bit(const std::filesystem::path& shard, std::int64_t slice) {
+  const auto index = h5::File::open(shard).read<std::uint64_t>("index/image");
+  std::string bytes = read_file(shard);
+  bytes[index[3 * static_cast<std::size_t>(slice)] + 10] ^= 1;
+  test::write_text(shard, bytes);
+}
+
+/// Shown sample ids of 35 steps of 4, taken by ranks that each have a loader of their own.
+std::vector<std::uint64_t> shown_ids(const std::shared_ptr<const Dataset>& dataset, std::uint64_t world_size,
+                                     const DataOptions& options, std::vector<Substitution>& substitutions) {
+  std::map<std::uint64_t, std::uint64_t> shown;
+  for (std::uint64_t rank = 0; rank < world_size; ++rank) {
+    Loader loader(dataset, "train", SampleOrder(*dataset, "train", {}, 3), options, 3);
+    loader.start(0, 35, [&](std::uint64_t step) {
+      return std::pair{4 * step + 4 * rank / world_size, 4 * step + 4 * (rank + 1) / world_size};
+    });
+    for (int step = 0; step < 35; ++step)
+      for (const Sample& sample : loader.next().samples) shown[sample.global_index] = sample.id;
+    for (auto& substitution : loader.take_substitutions()) substitutions.push_back(substitution);
+    EXPECT_TRUE(loader.take_substitutions().empty());
+  }
+  std::vector<std::uint64_t> ids;
+  for (const auto& [index, id] : shown) ids.push_back(id);
+  return ids;
+}
+
+TEST_F(LoaderTest, ASubstituteIsTheSameOnEveryNumberOfRanks) {
+  for (std::int64_t slice = 0; slice < 5; ++slice) flip_bit(root() / "train-00000.h5", slice);  // volume 0
+  std::filesystem::remove(root() / "train-00002.h5");                                           // volume 6
+  DataOptions substituting = options();
+  EXPECT_THAT(error_of<DataError>([&] { Dataset::open(substituting); }), HasSubstr("is missing"));
+  substituting.faults = "substitute";
+  const auto damaged = std::make_shared<const Dataset>(Dataset::open(substituting));
+  std::vector<Substitution> alone, among_three;
+  const auto ids = shown_ids(damaged, 1, substituting, alone);
+  EXPECT_EQ(shown_ids(damaged, 3, substituting, among_three), ids);
+  EXPECT_EQ(alone.size(), 40u);  // two of seven volumes in 20 epochs
+  EXPECT_EQ(among_three.size(), 40u);
+  for (const auto& substitution : alone) {
+    EXPECT_TRUE(substitution.wanted.volume == 0 || substitution.wanted.volume == 6);
+    EXPECT_TRUE(substitution.shown.volume != 0 && substitution.shown.volume != 6);
+    EXPECT_EQ(substitution.shown.global_index, substitution.wanted.global_index);
+    EXPECT_THAT(substitution.reason,
+                HasSubstr(substitution.wanted.volume == 0 ? "its digest is wrong" : "cannot read shard"));
+  }
+}
+
+TEST_F(LoaderTest, WhenNothingCanBeReadThereIsNoSubstitute) {
+  for (const char* shard : {"train-00000.h5", "train-00001.h5", "train-00002.h5"})
+    std::filesystem::remove(root() / shard);
+  DataOptions substituting = options();
+  substituting.faults = "substitute";
+  const auto damaged = std::make_shared<const Dataset>(Dataset::open(substituting));
+  std::vector<Substitution> ignored;
+  EXPECT_THAT(error_of<DataError>([&] { shown_ids(damaged, 1, substituting, ignored); }),
+              HasSubstr("cannot read shard"));
+}
+
+TEST_F(LoaderTest, ASliceInQuarantineIsNeverShown) {
+  write_quarantine(root(), {{"train-00001.h5", 1, 2, "phantom-train-0004", "a scratch"}});
+  const auto restricted = std::make_shared<const Dataset>(Dataset::open(root()));
+  std::vector<Substitution> substitutions;
+  const auto ids = shown_ids(restricted, 1, options(), substitutions);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), 4 * 5 + 2), 0);
+  ASSERT_FALSE(substitutions.empty());
+  EXPECT_THAT(substitutions.front().reason,
+              HasSubstr("image of subject phantom-train-0004, slice 2 is in quarantine (a scratch)"));
+  EXPECT_THROW(restricted->read_volume("train", 4), QuarantinedError);  // no scores from a made-up slice
+}
+
+/// A disk that fails `failures` times with `error`.
+std::atomic<int> failures_left{0};
+std::atomic<int> failure_error{EIO};
+ssize_t failing_read(int descriptor, void* buffer, std::size_t bytes, off_t offset) {
+  if (failures_left-- > 0) {
+    errno = failure_error;
+    return -1;
+  }
+  return ::pread(descriptor, buffer, bytes / 2 + 1, offset);  // and reads less than was asked for
+}
+
+class FailingDisk : public LoaderTest {
+ protected:
+  void SetUp() override { before_ = replace_read_at(failing_read); }
+  void TearDown() override { replace_read_at(before_); }
+  std::string error_after(int failures, int error) {
+    failures_left = failures;
+    failure_error = error;
+    std::vector<float> image(360);
+    const auto text =
+        error_of<DataError>([&] { dataset_->read_slice("train", 0, 0, image.data(), nullptr); });
+    EXPECT_TRUE(!text.empty() || image == expected_);
+    return text;
+  }
+
+ private:
+  std::vector<float> expected_ = [this] {
+    std::vector<float> image(360);
+    dataset_->read_slice("train", 0, 0, image.data(), nullptr);
+    return image;
+  }();
+  ReadAt before_ = nullptr;
+};
+
+TEST_F(FailingDisk, IsAskedAgain) {
+  EXPECT_EQ(error_after(0, EIO), "");
+  EXPECT_EQ(error_after(1, EINTR), "");
+  EXPECT_EQ(error_after(2, EIO), "");
+  EXPECT_EQ(error_after(1, ESTALE), "");  // the shard is opened anew
+}
+
+TEST_F(FailingDisk, ThatStaysSoIsAnErrorWithItsReason) {
+  EXPECT_THAT(error_after(1000, ESTALE), HasSubstr("Stale file handle"));
+  EXPECT_THAT(error_after(1000, ENXIO), HasSubstr("No such device"));
 }
 
 TEST_F(LoaderTest, ANewStartDropsWhatWasReadBefore) {

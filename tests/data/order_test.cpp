@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -16,7 +17,8 @@ using testing::HasSubstr;
 class Order : public test::Prepared {
  protected:
   SampleOrder order(const std::string& policy, double min_brain_fraction = 0.0, std::uint64_t seed = 3) {
-    return SampleOrder(dataset_, "train", policy, min_brain_fraction, seed);
+    return SampleOrder(dataset_, "train", {.slice_policy = policy, .min_brain_fraction = min_brain_fraction},
+                       seed);
   }
   Dataset dataset_ = Dataset::open(root());
 };
@@ -79,12 +81,10 @@ TEST_F(Order, DependsOnTheSeed) {
 }
 
 TEST_F(Order, SlicesWithLittleBrainAreLeftOut) {
-  const auto& volumes = dataset_.volumes("train");
+  const auto brain_pixels = dataset_.brain_pixels("train");
   double largest = 0.0;
   std::multiset<double> shares;
-  for (const auto& volume : volumes) {
-    for (const auto pixels : volume.brain_pixels) shares.insert(static_cast<double>(pixels) / 360.0);
-  }
+  for (const auto pixels : brain_pixels) shares.insert(static_cast<double>(pixels) / 360.0);
   largest = *shares.rbegin();
   const double median = *std::next(shares.begin(), 17);
   const auto samples = order("all_slices", median);
@@ -92,15 +92,70 @@ TEST_F(Order, SlicesWithLittleBrainAreLeftOut) {
             static_cast<std::uint64_t>(std::distance(shares.lower_bound(median), shares.end())));
   for (std::uint64_t i = 0; i < samples.samples_per_epoch(); ++i) {
     const auto sample = samples.at(i);
-    EXPECT_GE(static_cast<double>(volumes[sample.volume].brain_pixels[sample.slice]) / 360.0, median);
+    EXPECT_GE(static_cast<double>(brain_pixels[sample.id]) / 360.0, median);
   }
   EXPECT_THAT(error_of<DataError>([&] { order("slice", largest + 0.01); }),
               HasSubstr("no slice of set train has a brain share"));
 }
 
-TEST_F(Order, AnUnknownPolicyIsAConfigurationError) {
-  EXPECT_THAT(error_of<ConfigError>([&] { order("random"); }),
-              HasSubstr("data.slice_policy is 'random'; it is one of: slice"));
+TEST_F(Order, StrataOfHeightAreAllUsedOnceInEveryEpoch) {
+  const auto samples = order("stratified");
+  ASSERT_EQ(samples.samples_per_epoch(), 7u);
+  std::set<std::int64_t> slices_of_volume_0;
+  for (std::uint64_t epoch = 0; epoch < 60; ++epoch) {
+    std::set<std::int64_t> volumes;
+    std::vector<int> slices(5, 0);
+    for (std::uint64_t i = 0; i < 7; ++i) {
+      const auto sample = samples.at(7 * epoch + i);
+      volumes.insert(sample.volume);
+      ++slices[sample.slice];
+      if (sample.volume == 0) slices_of_volume_0.insert(sample.slice);
+    }
+    EXPECT_EQ(volumes.size(), 7u);
+    // Of 7 strata, 7k/5 lie below slice k; one may lie across its border.
+    double below = 0.0;
+    for (int k = 1; k <= 5; ++k) {
+      below += slices[k - 1];
+      EXPECT_LT(std::abs(below - 7.0 * k / 5.0), 1.0) << k;
+    }
+  }
+  EXPECT_EQ(slices_of_volume_0.size(), 5u);
+}
+
+TEST_F(Order, BlocksShowEverySliceOnceAndNeighboursTogether) {
+  for (const std::int64_t block_slices : {1, 4, 5, 50}) {
+    for (const std::int64_t window_blocks : {1, 2, 30}) {
+      const SampleOrder samples(
+          dataset_, "train",
+          {.slice_policy = "block", .block_slices = block_slices, .window_blocks = window_blocks}, 3);
+      ASSERT_EQ(samples.samples_per_epoch(), 35u);
+      for (std::uint64_t epoch = 0; epoch < 3; ++epoch) {
+        std::set<std::uint64_t> seen;
+        for (std::uint64_t i = 0; i < 35; ++i) seen.insert(samples.at(35 * epoch + i).id);
+        EXPECT_EQ(seen.size(), 35u) << block_slices << " " << window_blocks;
+      }
+    }
+  }
+  // Five slices a block, two blocks a window: ten consecutive samples lie in two volumes, in mixed order.
+  const SampleOrder samples(dataset_, "train",
+                            {.slice_policy = "block", .block_slices = 5, .window_blocks = 2}, 3);
+  bool is_mixed = false;
+  for (std::uint64_t window = 0; window < 3; ++window) {
+    std::vector<std::int64_t> volumes;
+    for (std::uint64_t i = 0; i < 10; ++i) volumes.push_back(samples.at(10 * window + i).volume);
+    EXPECT_EQ(std::set<std::int64_t>(volumes.begin(), volumes.end()).size(), 2u);
+    is_mixed = is_mixed || volumes[0] != volumes[1];
+  }
+  EXPECT_TRUE(is_mixed);
+}
+
+TEST_F(Order, ThePoliciesLeaveOutTheSameSlices) {
+  for (const char* policy : {"slice", "stratified", "all_slices", "block"}) {
+    const auto samples = order(policy, 0.3);
+    const auto brain_pixels = dataset_.brain_pixels("train");
+    for (std::uint64_t i = 0; i < 3 * samples.samples_per_epoch(); ++i)
+      EXPECT_GE(brain_pixels[samples.at(i).id], 108u) << policy;
+  }
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <map>
 
 #include "data/dataset.hpp"
-#include "data/prepare.hpp"
+#include "data/prepare/prepare.hpp"
+#include "data/shard/description.hpp"
+#include "data/shard/manifest.hpp"
 #include "data/source/cohort.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
@@ -65,6 +67,39 @@ TEST_F(Prepare, MakesAnInterruptedOrDamagedFolderAnew) {
   EXPECT_EQ(read_file(root_ / "train-00000.h5"), whole);
 }
 
+TEST_F(Prepare, GoesOnWhereItStopped) {
+  prepare_dataset(options_, world_);
+  const auto digest = Dataset::open(options_).digest();
+  const auto written = std::filesystem::last_write_time(root_ / "train-00000.h5");
+  world_.barrier();
+  if (world_.rank() == 0) {
+    std::filesystem::remove(root_ / "manifest.json");
+    std::filesystem::remove(root_ / "train-00001.h5");
+    std::filesystem::resize_file(root_ / "val-00000.h5", 2000);
+  }
+  world_.barrier();
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_EQ(std::filesystem::last_write_time(root_ / "train-00000.h5"), written);  // was whole
+  EXPECT_EQ(Dataset::open(options_).digest(), digest);
+}
+
+TEST_F(Prepare, AnotherCodecMakesTheShardsAnew) {
+  prepare_dataset(options_, world_);
+  options_.codec = "lz4";
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_FALSE(prepare_dataset(options_, world_));
+  EXPECT_EQ(ShardLayout::of_file(root_ / "test-00000.h5").codec, Codec::lz4);
+}
+
+TEST_F(Prepare, FewerShardsLeaveNoneBehind) {
+  prepare_dataset(options_, world_);
+  options_.shard_volumes = 100;
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  world_.barrier();
+  EXPECT_FALSE(std::filesystem::exists(root_ / "train-00001.h5"));
+  EXPECT_EQ(Dataset::open(options_).volumes("train").size(), 7u);
+}
+
 TEST_F(Prepare, AManifestOfSomethingElseIsNotOverwritten) {
   if (world_.rank() == 0) {
     std::filesystem::create_directories(root_);
@@ -91,30 +126,110 @@ TEST_F(Prepare, AFailureOfOneRankIsAnErrorOnAllOfThem) {
   EXPECT_THAT(text, HasSubstr("cannot create folder /proc/gyrus/set"));
 }
 
-TEST_F(Prepare, AnUnreadableVolumeIsAnErrorOnAllRanksAndLeavesNoManifest) {
-  options_.kind = "nifti";
-  options_.image_size = {6, 6, 4};
-  options_.shard_volumes = 1;
-  options_.sources = {"made"};
-  auto& source = options_.source["made"];
-  source.folder = world_.broadcast_text(scratch_.path().string(), 0);
-  source.subjects = {"A", "B", "C", "D"};
-  source.set = "train";
-  source.image = "{subject}.nii";
-  if (world_.rank() == 0) {
-    test::NiftiFile file;
-    file.shape = {6, 6, 4};
-    std::vector<float> voxels(144);
-    for (std::size_t i = 0; i < voxels.size(); ++i) voxels[i] = static_cast<float>(i);
-    file.set_voxels(voxels);
-    for (const char* name : {"A.nii", "B.nii", "C.nii", "D.nii"})
-      file.write(std::filesystem::path(source.folder) / name);
-    test::write_text(std::filesystem::path(source.folder) / "C.nii", "not an image");
+/// Four subjects of a made cohort, one file each.
+class PrepareFiles : public Prepare {
+ protected:
+  void SetUp() override {
+    Prepare::SetUp();
+    options_.kind = "nifti";
+    options_.image_size = {6, 6, 4};
+    options_.shard_volumes = 2;
+    options_.sources = {"made"};
+    auto& source = options_.source["made"];
+    source.folder = world_.broadcast_text(scratch_.path().string(), 0);
+    source.subjects = {"A", "B", "C", "D"};
+    source.set = "train";
+    source.image = "{subject}.nii";
+    for (const char* name : {"A", "B", "C", "D"}) write_image(name, 0);
   }
-  world_.barrier();
+  std::filesystem::path image(const std::string& subject) const {
+    return std::filesystem::path(options_.source.at("made").folder) / (subject + ".nii");
+  }
+  /// Collective: rank 0 writes.
+  void write_image(const std::string& subject, int first_value) {
+    world_.barrier();
+    if (world_.rank() == 0) {
+      test::NiftiFile file;
+      file.shape = {6, 6, 4};
+      std::vector<float> voxels(144);
+      for (std::size_t i = 0; i < voxels.size(); ++i) voxels[i] = static_cast<float>(i + first_value);
+      file.set_voxels(voxels);
+      file.write(image(subject));
+    }
+    world_.barrier();
+  }
+  void spoil(const std::string& subject) {
+    world_.barrier();
+    if (world_.rank() == 0) test::write_text(image(subject), "not an image");
+    world_.barrier();
+  }
+  std::filesystem::file_time_type written(const std::string& shard) const {
+    return std::filesystem::last_write_time(root_ / shard);
+  }
+};
+
+TEST_F(PrepareFiles, UnreadableVolumesAreNamedTogetherAndTheOthersSurvive) {
+  spoil("A");
+  spoil("B");
   const auto text = test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); });
-  EXPECT_THAT(text, HasSubstr("C.nii: is not a NIfTI file"));
+  EXPECT_THAT(text, HasSubstr("2 volumes could not be prepared; the others are done and stay"));
+  EXPECT_THAT(text, HasSubstr("A.nii: is not a NIfTI file"));
+  EXPECT_THAT(text, HasSubstr("B.nii: is not a NIfTI file"));
+  EXPECT_THAT(text, HasSubstr("data.on_error=skip"));
   EXPECT_FALSE(std::filesystem::exists(root_ / "manifest.json"));
+  const auto kept = written("train-00001.h5");
+  write_image("A", 1);
+  write_image("B", 1);
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_EQ(written("train-00001.h5"), kept);
+  EXPECT_EQ(Dataset::open(options_).volumes("train").size(), 4u);
+}
+
+TEST_F(PrepareFiles, OnRequestAnUnreadableVolumeIsSkippedAndRemembered) {
+  spoil("C");
+  options_.on_error = "skip";
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_EQ(Dataset::open(options_).volumes("train").size(), 3u);
+  EXPECT_EQ(Manifest::read(root_).shards.at(1).skipped.at(0).id, "C");
+  EXPECT_FALSE(prepare_dataset(options_, world_));  // the file has not changed
+  options_.on_error = "fail";
+  EXPECT_THAT(test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); }), HasSubstr("C.nii"));
+  write_image("C", 5);
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_EQ(Dataset::open(options_).volumes("train").size(), 4u);
+}
+
+TEST_F(PrepareFiles, WithNoVolumeLeftThereIsNoDataSet) {
+  for (const char* subject : {"A", "B", "C", "D"}) spoil(subject);
+  options_.on_error = "skip";
+  EXPECT_THAT(test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); }),
+              HasSubstr("no volume of small is left"));
+}
+
+TEST_F(PrepareFiles, OnlyAChangedSourceIsReadAgain) {
+  prepare_dataset(options_, world_);
+  const auto first = written("train-00000.h5"), second = written("train-00001.h5");
+  write_image("D", 0);  // another time, equal bytes
+  EXPECT_FALSE(prepare_dataset(options_, world_));
+  write_image("D", 20);
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_EQ(written("train-00000.h5"), first);
+  EXPECT_NE(written("train-00001.h5"), second);
+}
+
+TEST_F(PrepareFiles, AFolderThatWasMovedAwayFromItsSourcesIsUsedAsItIs) {
+  prepare_dataset(options_, world_);
+  options_.source["made"].folder = "/no/such/folder";
+  EXPECT_FALSE(prepare_dataset(options_, world_));
+  EXPECT_NO_THROW(Dataset::open(options_));
+}
+
+TEST_F(PrepareFiles, AShardKnowsItsSourcesAndItsPlaceInThePatient) {
+  prepare_dataset(options_, world_);
+  const auto description = ShardDescription::of_file(root_ / "train-00000.h5");
+  EXPECT_THAT(description.provenances.at(1).sources.at("image"), testing::StartsWith("B.nii xxh3:"));
+  EXPECT_EQ(description.provenances.at(1).affine, (Affine{{{-1, 0, 0, 0}, {0, -1, 0, 0}, {0, 0, 1, 0}}}));
+  EXPECT_EQ(description.preparation, options_.preparation());
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "data/prepare.hpp"
+#include "data/prepare/prepare.hpp"
 #include "launch/log.hpp"
 #include "tests/data/support.hpp"
 

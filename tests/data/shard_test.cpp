@@ -5,11 +5,14 @@
 #include <csignal>
 
 #include "data/dataset.hpp"
-#include "data/prepare.hpp"
+#include "data/prepare/prepare.hpp"
+#include "data/shard/description.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shard/reader.hpp"
+#include "data/shard/shard_cache.hpp"
+#include "data/shard/verify.hpp"
 #include "data/shard/writer.hpp"
 #include "data/source/cohort.hpp"
 #include "launch/files.hpp"
@@ -44,15 +47,25 @@ Volume made_volume(const std::string& subject, float offset) {
   return volume;
 }
 
+ShardSummary write_shard(const std::filesystem::path& path, const ShardSettings& settings = {}) {
+  ShardWriter writer(settings);
+  writer.add(writer.encode(made_volume("sub-1", 0.0f)));
+  writer.add(writer.encode(made_volume("sub-2", 5.0f)));
+  return writer.write(path);
+}
+
+/// What `shards verify` finds in a shard without its manifest.
+std::vector<std::string> problems_of(const std::filesystem::path& path) {
+  const auto problems = verify_file(path);
+  auto messages = problems.others;
+  for (const auto& slice : problems.slices) messages.push_back(slice.message());
+  return messages;
+}
+
 /// A shard of two volumes.
 class Shard : public testing::Test {
  protected:
-  void SetUp() override {
-    ShardWriter writer(2, 3, 8, 6);
-    writer.add(made_volume("sub-1", 0.0f));
-    writer.add(made_volume("sub-2", 5.0f));
-    summary_ = writer.write(path());
-  }
+  void SetUp() override { summary_ = write_shard(path()); }
   std::filesystem::path path() const { return scratch_ / "train-00000.h5"; }
   std::string opening_error(const std::filesystem::path& file) const {
     return error_of<DataError>([&] { ShardReader::open(file); });
@@ -62,39 +75,139 @@ class Shard : public testing::Test {
   ShardSummary summary_;
 };
 
-TEST_F(Shard, ReturnsWhatWasWritten) {
-  const auto reader = ShardReader::open(path());
-  EXPECT_EQ(reader.num_volumes(), 2);
-  EXPECT_EQ(reader.ids(), (std::vector<std::string>{"sub-1-scan", "sub-2-scan"}));
-  const auto expected = made_volume("sub-2", 5.0f);
-  std::vector<float> image(48);
-  std::vector<std::uint8_t> labels(48);
-  for (int slice = 0; slice < 3; ++slice) {
-    reader.read_image(1, slice, image.data());
-    EXPECT_TRUE(std::equal(image.begin(), image.end(), expected.image.begin() + 48 * slice));
-    reader.read_labels(ShardReader::Array::mask, 1, slice, labels.data());
-    EXPECT_TRUE(std::equal(labels.begin(), labels.end(), expected.mask.begin() + 48 * slice));
-    reader.read_labels(ShardReader::Array::lesion, 1, slice, labels.data());
-    EXPECT_TRUE(std::equal(labels.begin(), labels.end(), expected.lesion.begin() + 48 * slice));
+TEST_F(Shard, EveryCodecReturnsWhatWasWritten) {
+  for (const char* codec : codec_names) {
+    write_shard(path(), {.codec = codec_named(codec)});
+    const auto reader = ShardReader::open(path());
+    EXPECT_EQ(reader.layout().num_volumes, 2);
+    EXPECT_EQ(codec_name(reader.layout().codec), codec);
+    const auto expected = made_volume("sub-2", 5.0f);
+    std::vector<float> image(48);
+    std::vector<std::uint8_t> labels(48);
+    for (int slice = 0; slice < 3; ++slice) {
+      EXPECT_FALSE(reader.read_image(3 + slice, image.data()));
+      EXPECT_TRUE(std::equal(image.begin(), image.end(), expected.image.begin() + 48 * slice)) << codec;
+      EXPECT_FALSE(reader.read_labels(ShardReader::Array::mask, 3 + slice, labels.data()));
+      EXPECT_TRUE(std::equal(labels.begin(), labels.end(), expected.mask.begin() + 48 * slice)) << codec;
+      EXPECT_FALSE(reader.read_labels(ShardReader::Array::lesion, 3 + slice, labels.data()));
+      EXPECT_TRUE(std::equal(labels.begin(), labels.end(), expected.lesion.begin() + 48 * slice)) << codec;
+    }
   }
 }
 
-TEST_F(Shard, IsPlainHdf5ThatTheLibraryDecompresses) {
-  const auto file = h5::File::open(path());
-  EXPECT_EQ(file.shape("image"), (std::vector<std::int64_t>{6, 8, 6}));
-  const auto values = file.read<float>("image");
-  const auto expected = made_volume("sub-2", 5.0f);
-  EXPECT_TRUE(std::equal(expected.image.begin(), expected.image.end(), values.begin() + 3 * 48));
-  EXPECT_EQ(file.read<std::uint8_t>("mask").at(1), 1);
+TEST_F(Shard, EveryCodecIsPlainHdf5ThatTheLibraryReads) {
+  for (const char* codec : codec_names) {
+    write_shard(path(), {.codec = codec_named(codec)});
+    const auto file = h5::File::open(path());
+    EXPECT_EQ(file.shape("image"), (std::vector<std::int64_t>{6, 8, 6}));
+    const auto values = file.read<float>("image");
+    const auto expected = made_volume("sub-2", 5.0f);
+    EXPECT_TRUE(std::equal(expected.image.begin(), expected.image.end(), values.begin() + 3 * 48)) << codec;
+    EXPECT_EQ(file.read<std::uint8_t>("mask").at(1), 1);
+  }
+}
+
+TEST_F(Shard, QuantisedIntensitiesStayWithinTheRecordedError) {
+  for (const auto& quantisation : {Quantisation::unit_range(), Quantisation::wide_range()}) {
+    ShardWriter writer({.codec = Codec::lz4, .quantisation = quantisation});
+    auto volume = made_volume("sub-1", 0.0f);
+    for (std::size_t i = 0; i < volume.image.size(); ++i)
+      volume.image[i] = static_cast<float>(i) / static_cast<float>(volume.image.size() - 1);
+    const auto expected = volume.image;
+    writer.add(writer.encode(std::move(volume)));
+    writer.write(path());
+    const auto recorded = h5::File::open(path()).attribute<double>("image", "quantisation_error");
+    EXPECT_LT(recorded, 1.6e-5);
+    const auto reader = ShardReader::open(path());
+    ASSERT_EQ(reader.layout().quantisation, quantisation);
+    std::vector<float> image(48);
+    double largest = 0.0;
+    for (int slice = 0; slice < 3; ++slice) {
+      EXPECT_FALSE(reader.read_image(slice, image.data()));
+      for (int i = 0; i < 48; ++i)
+        largest = std::max(largest, std::abs(static_cast<double>(image[i]) - expected[48 * slice + i]));
+    }
+    EXPECT_LE(largest, recorded);
+    EXPECT_GT(largest, 0.1 * recorded);  // the bound is not a wide guess
+    EXPECT_FALSE(reader.read_image(0, image.data()));
+    EXPECT_EQ(image[0], 0.0f);  // background stays background
+  }
+}
+
+TEST_F(Shard, AnIntensityThatCannotBeQuantisedIsRefused) {
+  const ShardWriter writer({.codec = Codec::lz4, .quantisation = Quantisation::unit_range()});
+  EXPECT_THAT(error_of<DataError>([&] { writer.encode(made_volume("sub-2", 5.0f)); }),
+              HasSubstr("sub-2-scan has the intensity 5, and data.quantise=uint16 keeps 0 to 1; set "
+                        "data.quantise=none"));
+}
+
+TEST_F(Shard, DescribesItself) {
+  auto volume = made_volume("sub-1", 0.0f);
+  volume.provenance =
+      Provenance{{{{-2, 0, 0, 90}, {0, -2, 0, 60}, {0, 0, 2, -40}}}, {{"image", "a b.nii xxh3:12"}}};
+  ShardWriter writer(
+      {.preparation = {{"clip", "true"}}, .recipe = "abc", .skipped = {{"sub-7", "has no \"brain\""}}});
+  writer.add(writer.encode(volume));
+  writer.write(path());
+  const auto description = ShardDescription::of_file(path());
+  ASSERT_EQ(description.volumes.size(), 1u);
+  EXPECT_EQ(description.set, "train");
+  EXPECT_EQ(description.volumes[0].id, "sub-1-scan");
+  EXPECT_EQ(description.volumes[0].age, 40.0);
+  EXPECT_EQ(description.volumes[0].brain_voxels, std::count(volume.mask.begin(), volume.mask.end(), 1));
+  EXPECT_EQ(description.volumes[0].lesion_voxels, std::count(volume.lesion.begin(), volume.lesion.end(), 1));
+  EXPECT_EQ(description.provenances[0].affine, volume.provenance->affine);
+  EXPECT_EQ(description.provenances[0].sources, volume.provenance->sources);
+  EXPECT_EQ(description.recipe, "abc");
+  EXPECT_EQ(description.preparation.at("clip"), "true");
+  ASSERT_EQ(description.skipped.size(), 1u);
+  EXPECT_EQ(description.skipped[0].reason, "has no \"brain\"");
 }
 
 TEST_F(Shard, EqualContentGivesEqualFiles) {
-  ShardWriter writer(2, 3, 8, 6);
-  writer.add(made_volume("sub-1", 0.0f));
-  writer.add(made_volume("sub-2", 5.0f));
-  const auto again = writer.write(scratch_ / "again.h5");
+  const auto again = write_shard(scratch_ / "again.h5");
   EXPECT_EQ(again.digest, summary_.digest);
   EXPECT_EQ(again.bytes, std::filesystem::file_size(path()));
+}
+
+TEST_F(Shard, TheWritersLayoutIsTheFilesOwn) {
+  const auto of_file = ShardLayout::of_file(path());
+  for (int table = 0; table < shard_format::num_tables; ++table) {
+    EXPECT_EQ(of_file.tables[table].offset, summary_.layout.tables[table].offset);
+    EXPECT_EQ(of_file.tables[table].digest, summary_.layout.tables[table].digest);
+  }
+}
+
+TEST_F(Shard, AShardThatIsReplacedByAnotherSoundOneIsRefused) {
+  ShardWriter writer({});
+  writer.add(writer.encode(made_volume("sub-1", 1.0f)));
+  writer.add(writer.encode(made_volume("sub-2", 5.0f)));
+  const auto other = writer.write(scratch_ / "other.h5");
+  std::filesystem::rename(scratch_ / "other.h5", path());
+  EXPECT_THAT(error_of<DataError>([&] { ShardReader(path(), summary_.layout); }),
+              HasSubstr("index/image: it is not the one that the manifest lists"));
+  EXPECT_NO_THROW(ShardReader(path(), other.layout));
+}
+
+TEST_F(Shard, OfATruncatedFileTheLostSlicesAreNamed) {
+  const std::string whole = read_file(path());
+  const auto volumes = ShardDescription::of_file(path()).volumes;
+  const auto index = h5::File::open(path()).read<std::uint64_t>("index/mask");
+  test::write_text(path(), whole.substr(0, index[3 * 4] + 1));  // inside the mask of slice 4
+  const ManifestShard entry{.file = path().filename().string(),
+                            .set = "train",
+                            .bytes = summary_.bytes,
+                            .digest = summary_.digest,
+                            .layout = summary_.layout,
+                            .volumes = volumes,
+                            .skipped = {}};
+  const auto problems = verify_shard(scratch_.path(), entry);
+  ASSERT_EQ(problems.others.size(), 1u);
+  EXPECT_THAT(problems.others[0], HasSubstr("the manifest says"));
+  ASSERT_FALSE(problems.slices.empty());
+  EXPECT_EQ(problems.slices.front().message(), path().string() +
+                                                   ": image of subject sub-2, slice 2 is damaged: the file "
+                                                   "ends before it");
 }
 
 TEST_F(Shard, AFlippedBitInAnyByteOfAChunkIsFoundAndNamed) {
@@ -108,7 +221,7 @@ TEST_F(Shard, AFlippedBitInAnyByteOfAChunkIsFoundAndNamed) {
         std::string damaged = whole;
         damaged[index[3 * slice] + byte] ^= static_cast<char>(1 << (byte % 8));
         test::write_text(scratch_ / "damaged.h5", damaged);
-        const auto problems = ShardReader::open(scratch_ / "damaged.h5").damaged_slices();
+        const auto problems = problems_of(scratch_ / "damaged.h5");
         ASSERT_EQ(problems.size(), 1u);
         EXPECT_THAT(problems[0],
                     HasSubstr(fmt::format("{} of subject {}, slice {} is damaged: its digest is wrong", array,
@@ -130,8 +243,9 @@ TEST_F(Shard, AFlippedBitInTheIndexIsFound) {
     std::string damaged = bytes;
     damaged[at + byte] ^= 0x04;
     test::write_text(scratch_ / "damaged.h5", damaged);
-    const bool refused = opening_error(scratch_ / "damaged.h5") != "";
-    EXPECT_TRUE(refused || ShardReader::open(scratch_ / "damaged.h5").damaged_slices().size() == 1) << byte;
+    EXPECT_EQ(problems_of(scratch_ / "damaged.h5").size(), 1u) << byte;
+    EXPECT_THAT(error_of<DataError>([&] { ShardReader(scratch_ / "damaged.h5", summary_.layout); }),
+                HasSubstr("it is not the one that the manifest lists"));
   }
 }
 
@@ -158,24 +272,24 @@ TEST_F(Shard, ForeignAndMissingFilesAreRefusedWithTheReason) {
 TEST_F(Shard, AnotherFormatVersionIsRefusedWithBothVersions) {
   auto file = h5::File::create_in_memory();
   file.write_attribute("/", shard_format::format_attribute, shard_format::name);
-  file.write_attribute("/", shard_format::version_attribute, 7);
+  file.write_attribute("/", shard_format::version_attribute, std::int64_t{7});
   const auto bytes = file.image();
   test::write_text(scratch_ / "new.h5",
                    std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   EXPECT_THAT(opening_error(scratch_ / "new.h5"),
-              HasSubstr("has shard format version 7, this program reads version 1"));
+              HasSubstr("has shard format version 7, this program reads version 2"));
 }
 
 TEST_F(Shard, AReadOnlyPlaceIsADataErrorAndLeavesNothing) {
-  ShardWriter writer(1, 3, 8, 6);
-  writer.add(made_volume("sub-1", 0.0f));
+  ShardWriter writer({});
+  writer.add(writer.encode(made_volume("sub-1", 0.0f)));
   const auto text = error_of<DataError>([&] { writer.write("/proc/gyrus/shard.h5"); });
   EXPECT_THAT(text, StartsWith("cannot write /proc/gyrus/shard.h5"));
 }
 
 TEST_F(Shard, AFullDiskIsADataErrorAndLeavesNothing) {
-  ShardWriter writer(1, 3, 8, 6);
-  writer.add(made_volume("sub-1", 0.0f));
+  ShardWriter writer({});
+  writer.add(writer.encode(made_volume("sub-1", 0.0f)));
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit tiny{.rlim_cur = 1000, .rlim_max = before.rlim_max};
@@ -189,6 +303,34 @@ TEST_F(Shard, AFullDiskIsADataErrorAndLeavesNothing) {
   int files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(scratch_.path())) ++files;
   EXPECT_EQ(files, 1);  // the fixture's own shard
+}
+
+TEST_F(Shard, ABoundedNumberStaysOpen) {
+  std::vector<ShardCache::Shard> shards;
+  for (int i = 0; i < 6; ++i) {
+    const auto file = scratch_ / fmt::format("{}.h5", i);
+    shards.push_back({file, write_shard(file).layout});
+  }
+  const std::uint64_t shard_bytes = ShardReader(shards[0].path, shards[0].layout).memory_bytes();
+  ShardCache by_count(shards, std::uint64_t{1} << 30, 2);
+  ShardCache by_bytes(shards, 3 * shard_bytes, 100);
+  ShardCache tiny(shards, 1, 100);
+  for (int round = 0; round < 2; ++round) {
+    for (std::size_t i = 0; i < 6; ++i) {
+      by_count.get(i);
+      by_bytes.get(i);
+      EXPECT_EQ(tiny.get(i)->path(), shards[i].path);
+    }
+  }
+  EXPECT_EQ(by_count.num_open(), 2u);
+  EXPECT_EQ(by_bytes.num_open(), 3u);
+  EXPECT_EQ(tiny.num_open(), 1u);
+  const auto held = by_count.get(0);
+  EXPECT_EQ(by_count.get(0), held);  // not opened again
+  by_count.forget(0);
+  EXPECT_NE(by_count.get(0), held);
+  std::vector<float> image(48);
+  EXPECT_FALSE(held->read_image(0, image.data()));  // still usable by who holds it
 }
 
 /// A small prepared phantom.
@@ -275,8 +417,8 @@ TEST_F(PreparedDataset, ADamagedManifestIsRefused) {
   test::write_text(root() / "manifest.json", "{\"a\": 1}");
   EXPECT_THAT(opening_error(), HasSubstr("is not the manifest of a Gyrus data set"));
   test::write_text(root() / "manifest.json", "{\"format\": \"gyrus-dataset\", \"version\": 9}");
-  EXPECT_THAT(opening_error(), HasSubstr("has format version 9, this program reads version 1"));
-  test::write_text(root() / "manifest.json", "{\"format\": \"gyrus-dataset\", \"version\": 1}");
+  EXPECT_THAT(opening_error(), HasSubstr("has format version 9, this program reads version 2"));
+  test::write_text(root() / "manifest.json", "{\"format\": \"gyrus-dataset\", \"version\": 2}");
   EXPECT_THAT(opening_error(), HasSubstr("is damaged"));
 }
 

@@ -1,10 +1,13 @@
 // The verbs' output, and the shipped data configurations bound to their structs.
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "data/dataset.hpp"
 #include "data/shard/h5.hpp"
+#include "data/shard/manifest.hpp"
 #include "data/shards_verb.hpp"
 #include "launch/config/config.hpp"
 #include "launch/files.hpp"
@@ -74,8 +77,115 @@ TEST_F(ShardsVerb, VerifyFindsAFlippedBitAnywhereInAFile) {
   }
 }
 
+TEST_F(ShardsVerb, VerifyFindsTwoHundredRandomFlips) {
+  const auto manifest = Manifest::read(root());
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 200; ++i) {
+    const auto path = root() / manifest.shards[random() % manifest.shards.size()].file;
+    const std::string whole = read_file(path);
+    std::string bytes = whole;
+    const std::size_t byte = random() % bytes.size();
+    bytes[byte] ^= static_cast<char>(1 << (random() % 8));
+    test::write_text(path, bytes);
+    ASSERT_EQ(run({"verify", root().string(), "--json"}).first, 3) << path << " byte " << byte;
+    test::write_text(path, whole);
+  }
+  EXPECT_EQ(run({"verify", root().string()}).first, 0);
+}
+
+TEST_F(ShardsVerb, VerifyNamesMissingAndTruncatedShards) {
+  const auto path = root() / "val-00000.h5";
+  const auto index = h5::File::open(path).read<std::uint64_t>("index/image");
+  test::write_text(path, read_file(path).substr(0, index[3 * 8]));
+  std::filesystem::remove(root() / "test-00000.h5");
+  const auto [code, text] = run({"verify", root().string(), "--json"});
+  EXPECT_EQ(code, 3);
+  EXPECT_THAT(text, HasSubstr("val-00000.h5: has"));
+  EXPECT_THAT(text,
+              HasSubstr("image of subject phantom-val-0001, slice 3 is damaged: the file ends before it"));
+  EXPECT_THAT(text, HasSubstr("cannot read " + (root() / "test-00000.h5").string()));
+}
+
+/// Every slice of two data sets.
+void expect_equal(const std::filesystem::path& a, const std::filesystem::path& b, double tolerance) {
+  const auto first = Dataset::open(a), second = Dataset::open(b);
+  ASSERT_EQ(first.sets(), second.sets());
+  for (const auto& set : first.sets()) {
+    ASSERT_EQ(first.volumes(set).size(), second.volumes(set).size());
+    for (std::size_t i = 0; i < first.volumes(set).size(); ++i) {
+      const auto one = first.read_volume(set, static_cast<std::int64_t>(i)),
+                 other = second.read_volume(set, static_cast<std::int64_t>(i));
+      EXPECT_EQ(one.id, other.id);
+      EXPECT_EQ(one.mask, other.mask);
+      EXPECT_EQ(one.lesion, other.lesion);
+      for (std::size_t v = 0; v < one.image.size(); ++v)
+        ASSERT_LE(std::abs(one.image[v] - other.image[v]), tolerance);
+    }
+  }
+}
+
+TEST_F(ShardsVerb, RepackKeepsEverySliceInEveryCodec) {
+  for (const std::string codec : codec_names) {
+    const auto target = scratch() / ("new-" + codec);
+    const auto [code, text] = run({"repack", root().string(), target.string(), "--codec", codec});
+    EXPECT_EQ(code, 0);
+    EXPECT_THAT(text, HasSubstr(", " + codec + ","));
+    expect_equal(root(), target, 0.0);
+    EXPECT_NO_THROW(Dataset::open(target));
+    EXPECT_EQ(run({"verify", target.string()}).first, 0);
+    auto there = options();
+    there.root = target.string();
+    there.codec = codec;
+    EXPECT_FALSE(prepare_dataset(there, test::world()));  // it knows them as its own
+  }
+  const auto target = scratch() / "quantised";
+  run({"repack", root().string(), target.string(), "--codec", "lz4", "--quantise", "uint16",
+       "--shard-volumes", "2"});
+  expect_equal(root(), target, 1e-5);
+  EXPECT_EQ(Manifest::read(target).shards.size(), 6u);
+  EXPECT_THAT(run({"ls", target.string()}).second, HasSubstr("lz4, uint16"));
+  EXPECT_EQ(Manifest::read(target).preparation.at("quantise"), "uint16");
+}
+
+TEST_F(ShardsVerb, RepackRefusesAFullTargetAndADamagedSource) {
+  EXPECT_THAT(test::error_of<DataError>([&] {
+                shards_verb({"repack", root().string(), root().string()});
+              }),
+              HasSubstr("is not empty: name a new folder"));
+  std::filesystem::resize_file(root() / "val-00000.h5", 3000);
+  EXPECT_NE(test::error_of<DataError>([&] {
+              shards_verb({"repack", root().string(), (scratch() / "new").string()});
+            }),
+            "");
+  EXPECT_FALSE(std::filesystem::exists(scratch() / "new" / "manifest.json"));
+}
+
+TEST_F(ShardsVerb, QuarantineListsWhatCannotBeRead) {
+  EXPECT_THAT(run({"quarantine", root().string()}).second, HasSubstr("0 slices are in quarantine"));
+  EXPECT_FALSE(std::filesystem::exists(root() / "quarantine.json"));
+  const auto path = root() / "train-00000.h5";
+  const auto index = h5::File::open(path).read<std::uint64_t>("index/mask");
+  std::string bytes = read_file(path);
+  bytes[index[3 * 6] + 3] ^= 0x20;
+  test::write_text(path, bytes);
+  const auto [code, text] = run({"quarantine", root().string()});
+  EXPECT_EQ(code, 0);
+  EXPECT_THAT(text, HasSubstr("train-00000.h5: subject phantom-train-0001, slice 1: its digest is wrong"));
+  EXPECT_THAT(text, HasSubstr("1 slice is in quarantine"));
+  std::vector<float> image(360);
+  EXPECT_THROW(Dataset::open(root()).read_slice("train", 1, 1, image.data(), nullptr), QuarantinedError);
+  EXPECT_NO_THROW(Dataset::open(root()).read_slice("train", 1, 2, image.data(), nullptr));
+  run({"quarantine", root().string(), "--clear"});
+  EXPECT_NO_THROW(
+      Dataset::open(root()).read_slice("train", 1, 1, image.data(), nullptr));  // the image is whole
+  test::write_text(root() / "quarantine.json", "[]");
+  EXPECT_THAT(test::error_of<DataError>([&] { Dataset::open(root()); }),
+              HasSubstr("is not a list of slices in quarantine"));
+}
+
 TEST_F(ShardsVerb, AnUnknownActionIsAConfigurationError) {
-  EXPECT_THROW(shards_verb({"repack", root().string()}), ConfigError);
+  EXPECT_THROW(shards_verb({"mend", root().string()}), ConfigError);
+  EXPECT_THROW(shards_verb({"ls", root().string(), "--codec", "lz4"}), ConfigError);
 }
 
 DataOptions shipped(const std::string& name) {

@@ -15,9 +15,10 @@ Target make_target() {
   volume.depth = 2;
   volume.height = volume.width = 8;
   volume.spacing = {2.0, 2.0, 2.0};
-  volume.brain_pixels = {10, 12};
-  volume.lesion_pixels = {0, 0};
-  manifest.shards = {{"train-00000.h5", "train", 4096, 0x1234, {volume}}};
+  volume.brain_voxels = 22;
+  ShardLayout layout{.num_volumes = 1, .depth = 2, .height = 8, .width = 8};
+  layout.quantisation = Quantisation::unit_range();
+  manifest.shards = {{"train-00000.h5", "train", 4096, 0x1234, layout, {volume}, {{"IXI002", "no image"}}}};
   return {{manifest.to_json()}, [](const std::string& input) { Manifest::parse(input, "manifest.json"); }};
 }
 

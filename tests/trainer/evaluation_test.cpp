@@ -271,7 +271,7 @@ TEST(PatientScores, RoundedThresholdsCompareAsFloats) {
   EXPECT_EQ(voxels_above(map, 0.1, true).front(), 0);  // Q52
 }
 
-VolumeInfo listed(const std::string& id, std::int64_t label, std::int64_t lesion_pixels) {
+VolumeInfo listed(const std::string& id, std::int64_t label, std::int64_t lesion_voxels) {
   VolumeInfo volume;
   volume.id = id;
   volume.set = "some_set";
@@ -279,8 +279,8 @@ VolumeInfo listed(const std::string& id, std::int64_t label, std::int64_t lesion
   volume.depth = 2;
   volume.height = volume.width = 10;
   volume.spacing = {2.0, 2.0, 2.0};
-  volume.brain_pixels = {40, 50};
-  volume.lesion_pixels = {lesion_pixels, 0};
+  volume.brain_voxels = 90;
+  volume.lesion_voxels = lesion_voxels;
   return volume;
 }
 

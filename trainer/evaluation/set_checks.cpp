@@ -5,17 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <set>
 
 #include "launch/error.hpp"
 
 namespace gyrus {
 namespace {
-
-std::int64_t total(const std::vector<std::int64_t>& per_slice) {
-  return std::accumulate(per_slice.begin(), per_slice.end(), std::int64_t{0});
-}
 
 std::string grid_of(const VolumeInfo& volume) {
   return fmt::format("{}x{}x{} voxels of {:.4g}x{:.4g}x{:.4g} mm", volume.height, volume.width, volume.depth,
@@ -40,7 +35,7 @@ void check_labelled_set(const std::string& set, const std::vector<VolumeInfo>& v
         set));
   for (const VolumeInfo& volume : volumes) {
     if (volume.label == 0) continue;
-    const std::int64_t lesion = total(volume.lesion_pixels), brain = total(volume.brain_pixels);
+    const std::int64_t lesion = volume.lesion_voxels, brain = volume.brain_voxels;
     if (lesion == 0)
       throw DataError(
           fmt::format("patient {} of the set {} is labelled as having a lesion, but no voxel of its lesion "

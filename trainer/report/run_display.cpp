@@ -64,7 +64,8 @@ void RunDisplay::progress(const Progress& now) const {
   if (now.step == 10 || now.step % every == 0) log::info("{}", line);
 }
 
-void RunDisplay::end(const std::optional<std::filesystem::path>& best_checkpoint) const {
+void RunDisplay::end(const std::optional<std::filesystem::path>& best_checkpoint,
+                     std::int64_t num_substitutions) const {
   const std::filesystem::path folder = options_.run.dir;
   std::vector<double> samples, dice;
   for (const auto& validation : read_validations(folder / "metrics.jsonl")) {
@@ -75,6 +76,12 @@ void RunDisplay::end(const std::optional<std::filesystem::path>& best_checkpoint
   if (has_curve)
     log::info("\n{}",
               format_chart(fmt::format("Dice on {}", options_.validation.set), samples, dice, "samples"));
+  if (num_substitutions > 0)
+    log::warning(
+        "{} training slices could not be read and others were shown in their place (events of "
+        "metrics.jsonl); "
+        "`gyrus shards verify {}` names the damage",
+        num_substitutions, options_.data.root);
   log::info(
       "\n{}",
       format_table({{"best checkpoint", best_checkpoint ? best_checkpoint->string() : "-"},

@@ -36,7 +36,8 @@ class RunDisplay {
   void progress(const Progress& now) const;
 
   /// Reads the run's metrics, so that the chart shows all attempts.
-  void end(const std::optional<std::filesystem::path>& best_checkpoint) const;
+  /// @param num_substitutions  training slices that could not be read since this attempt began
+  void end(const std::optional<std::filesystem::path>& best_checkpoint, std::int64_t num_substitutions) const;
 
  private:
   const Options& options_;

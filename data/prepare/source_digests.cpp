@@ -1,0 +1,58 @@
+#include "data/prepare/source_digests.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "launch/error.hpp"
+#include "launch/files.hpp"
+
+namespace gyrus {
+
+SourceDigests::SourceDigests(const std::string& earlier) {
+  merge(earlier);
+}
+
+void SourceDigests::merge(const std::string& json) {
+  const auto document = nlohmann::json::parse(json, nullptr, false);
+  if (!document.is_object()) return;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [file, entry] : document.items()) {
+    const bool sound = entry.is_array() && entry.size() == 3 && entry[0].is_number_unsigned() &&
+                       entry[1].is_number_integer() && entry[2].is_number_unsigned();
+    if (sound) known_[file] = {entry[0], entry[1], entry[2]};
+  }
+}
+
+std::string SourceDigests::to_json() const {
+  const std::lock_guard lock(mutex_);
+  auto document = nlohmann::json::object();
+  for (const auto& [file, known] : known_) document[file] = {known.bytes, known.changed_ns, known.digest};
+  return document.dump();
+}
+
+std::uint64_t SourceDigests::of(const std::filesystem::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0)
+    throw DataError(errno == ENOENT ? fmt::format("{} does not exist", file.string())
+                                    : fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
+  Known now{static_cast<std::uint64_t>(status.st_size),
+            status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec, 0};
+  const std::string name = std::filesystem::absolute(file).lexically_normal().string();
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(name);
+    if (found != known_.end() && found->second.bytes == now.bytes &&
+        found->second.changed_ns == now.changed_ns)
+      return found->second.digest;
+  }
+  now.digest = digest64(read_file(file));
+  const std::lock_guard lock(mutex_);
+  known_[name] = now;
+  return now.digest;
+}
+
+}  // namespace gyrus
