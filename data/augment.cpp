@@ -166,6 +166,15 @@ Augmentation draw_augmentation(const AugmentOptions& options, std::uint64_t seed
   ghosting.axis = static_cast<std::int64_t>(random.below(3));
   ghosting.strength = random.uniform(0.5, 1.0);
   if (with_ghosting) drawn.ghosting = ghosting;
+
+  drawn.flip = random.uniform() < options.flip;
+  const bool with_elastic = random.uniform() < options.elastic;
+  Elastic elastic;
+  for (auto& point : elastic.voxels)
+    for (int axis = 0; axis < 2; ++axis)
+      point[axis] = random.uniform(-Elastic::max_mm, Elastic::max_mm) / spacing[axis];
+  if (with_elastic) drawn.elastic = elastic;
+  drawn.invert = random.uniform() < options.invert;
   return drawn;
 }
 
@@ -197,6 +206,19 @@ void augment_slice(const Augmentation& augmentation, const SliceShape& shape, st
                      shape, plane);
   }
   for (std::size_t i = 0; i < plane.size(); ++i) values[i] = static_cast<float>(plane[i]);
+}
+
+void transform_slice(const Augmentation& augmentation, const SliceShape& shape, float* image,
+                     std::uint8_t* mask) {
+  if (augmentation.flip) {
+    flip_rows(shape, image);
+    flip_rows(shape, mask);
+  }
+  if (augmentation.elastic) {
+    augmentation.elastic->deform(shape, image);
+    augmentation.elastic->deform(shape, mask);
+  }
+  if (augmentation.invert) invert_contrast(shape, mask, image);
 }
 
 }  // namespace gyrus

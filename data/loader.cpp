@@ -83,15 +83,17 @@ void Loader::State::read_sample(const Sample& sample, float* image, std::uint8_t
   const auto& info = dataset->volumes(set)[sample.volume];
   const auto augmentation =
       draw_augmentation(augment, seed, sample.epoch, static_cast<std::uint64_t>(sample.volume), info.spacing);
-  if (augmentation.is_identity()) {
-    dataset->read_slice(set, sample.volume, sample.slice, image, mask);
-    return;
-  }
-  dataset->read_slice(set, sample.volume, sample.slice, nullptr, mask);
-  const auto read = [&](std::int64_t slice, float* values) {
-    dataset->read_slice(set, sample.volume, slice, values, nullptr);
-  };
-  augment_slice(augmentation, {info.depth, info.height, info.width}, sample.slice, read, image);
+  const SliceShape shape{info.depth, info.height, info.width};
+  dataset->read_slice(set, sample.volume, sample.slice, augmentation.changes_intensities() ? nullptr : image,
+                      mask);
+  if (augmentation.changes_intensities())
+    augment_slice(
+        augmentation, shape, sample.slice,
+        [&](std::int64_t slice, float* values) {
+          dataset->read_slice(set, sample.volume, slice, values, nullptr);
+        },
+        image);
+  transform_slice(augmentation, shape, image, mask);
 }
 
 /// @param sample  becomes the one that was read

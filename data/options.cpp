@@ -65,6 +65,10 @@ void AugmentOptions::fields(Fields& fields) {
   fields.field("blur", blur, "probability of a random Gaussian blur (published recipe: 0.25)", probability);
   fields.field("ghosting", ghosting, "probability of motion-like ghosts (published recipe: 0.5)",
                probability);
+  fields.field("flip", flip, "probability of left and right exchanged", probability);
+  fields.field("elastic", elastic, "probability of a smooth deformation in the slice's plane, 7.5 mm at most",
+               probability);
+  fields.field("invert", invert, "probability of inverted contrast inside the brain", probability);
 }
 
 void OrderOptions::fields(Fields& fields) {

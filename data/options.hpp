@@ -10,13 +10,16 @@
 
 namespace gyrus {
 
-/// Probability of each intensity augmentation per sample (method of torchio 0.18; the published recipe is
-/// 0.5, 0.25, 0.25, 0.5). Off by default.
+/// Probability of each augmentation per sample. The first four are the published recipe (torchio 0.18; 0.5, 0.25,
+/// 0.25, 0.5). All off by default.
 struct AugmentOptions {
   double gamma = 0.0;
   double bias_field = 0.0;
   double blur = 0.0;
   double ghosting = 0.0;
+  double flip = 0.0;
+  double elastic = 0.0;
+  double invert = 0.0;
 
   void fields(Fields& fields);
 };

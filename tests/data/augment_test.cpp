@@ -205,5 +205,90 @@ TEST(AugmentKernels, EveryKindOfInstructionsGivesTheSameBits) {
   EXPECT_EQ(with, without);
 }
 
+constexpr SliceShape plane{.depth = 1, .height = 33, .width = 25};
+
+TEST(AugmentSpatial, FlipExchangesLeftAndRightOfImageAndMask) {
+  std::vector<float> image(9 * 5);
+  std::vector<std::uint8_t> mask(9 * 5);
+  for (int i = 0; i < 45; ++i) {
+    image[i] = static_cast<float>(i);
+    mask[i] = i < 7;
+  }
+  transform_slice({.flip = true}, {.depth = 1, .height = 9, .width = 5}, image.data(), mask.data());
+  for (int row = 0; row < 9; ++row)
+    for (int column = 0; column < 5; ++column) {
+      EXPECT_EQ(image[row * 5 + column], static_cast<float>((8 - row) * 5 + column));
+      EXPECT_EQ(mask[row * 5 + column], (8 - row) * 5 + column < 7);
+    }
+}
+
+TEST(AugmentSpatial, InvertedContrastStaysInsideTheBrain) {
+  std::vector<float> image = {0.0f, 0.25f, 0.0f, 1.0f};
+  std::vector<std::uint8_t> mask = {0, 1, 1, 1};
+  transform_slice({.invert = true}, {.depth = 1, .height = 2, .width = 2}, image.data(), mask.data());
+  EXPECT_EQ(image, (std::vector<float>{0.0f, 0.75f, 1.0f, 0.0f}));
+}
+
+/// A ramp along the rows shows where each pixel came from.
+TEST(AugmentSpatial, ElasticDeformationFollowsTheSpline) {
+  Elastic elastic;
+  elastic.voxels[4] = {3.0, -2.0};  // the central control point
+  std::vector<float> rows(33 * 25), columns(33 * 25);
+  for (int r = 0; r < 33; ++r)
+    for (int c = 0; c < 25; ++c) {
+      rows[r * 25 + c] = static_cast<float>(r);
+      columns[r * 25 + c] = static_cast<float>(c);
+    }
+  elastic.deform(plane, rows.data());
+  elastic.deform(plane, columns.data());
+  // At its control point a cubic B-spline has the weight 4/6 per axis.
+  EXPECT_NEAR(rows[16 * 25 + 12] - 16.0, 3.0 * 16.0 / 36.0, 1e-5);
+  EXPECT_NEAR(columns[16 * 25 + 12] - 12.0, -2.0 * 16.0 / 36.0, 1e-5);
+  // One control point on (8 rows): 1/6. Two on: nothing.
+  EXPECT_NEAR(rows[24 * 25 + 12] - 24.0, 3.0 * 4.0 / 36.0, 1e-5);
+  EXPECT_NEAR(rows[32 * 25 + 12], 32.0, 1e-5);
+  EXPECT_NEAR(rows[0 * 25 + 0], 0.0, 1e-5);
+}
+
+TEST(AugmentSpatial, MaskAndImageMoveTogether) {
+  Elastic elastic;
+  for (int i = 0; i < 9; ++i) elastic.voxels[i] = {2.0 * std::sin(i), 2.0 * std::cos(3.0 * i)};
+  std::vector<float> image(33 * 25, 0.0f);
+  std::vector<std::uint8_t> mask(33 * 25, 0);
+  for (int r = 8; r < 25; ++r)
+    for (int c = 6; c < 19; ++c) {
+      image[r * 25 + c] = 1.0f;
+      mask[r * 25 + c] = 1;
+    }
+  const auto before = mask;
+  transform_slice({.elastic = elastic}, plane, image.data(), mask.data());
+  EXPECT_NE(mask, before);
+  for (std::size_t i = 0; i < mask.size(); ++i) {
+    EXPECT_TRUE(image[i] <= 0.8f || mask[i] == 1);
+    EXPECT_TRUE(image[i] >= 0.2f || mask[i] == 0);
+  }
+}
+
+TEST(AugmentSpatial, DrawingThemLeavesThePublishedOnesAsTheyWere) {
+  AugmentOptions more = published;
+  more.flip = more.elastic = more.invert = 0.5;
+  int flips = 0, elastics = 0, inversions = 0;
+  for (std::uint64_t volume = 0; volume < 200; ++volume) {
+    const auto a = draw_augmentation(published, 1, 0, volume, spacing),
+               b = draw_augmentation(more, 1, 0, volume, spacing);
+    EXPECT_EQ(a.gamma, b.gamma);
+    EXPECT_EQ(a.bias_coefficients, b.bias_coefficients);
+    EXPECT_EQ(a.ghosting.has_value(), b.ghosting.has_value());
+    EXPECT_FALSE(a.flip || a.elastic || a.invert);
+    flips += b.flip;
+    elastics += b.elastic.has_value();
+    inversions += b.invert;
+  }
+  for (const int count : {flips, elastics, inversions}) {
+    EXPECT_GT(count, 70);
+    EXPECT_LT(count, 130);
+  }
+}
+
 }  // namespace
 }  // namespace gyrus
