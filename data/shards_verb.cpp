@@ -138,7 +138,9 @@ int verify(const std::filesystem::path& path, bool as_json) {
   } else {
     for (const auto& problem : problems) log::error("{}", problem);
     fmt::print("{}: {} shard{}, {}\n", path.string(), num_shards, num_shards == 1 ? "" : "s",
-               problems.empty() ? "no damage" : fmt::format("{} problems", problems.size()));
+               problems.empty()
+                   ? "no damage"
+                   : fmt::format("{} problem{}", problems.size(), problems.size() == 1 ? "" : "s"));
   }
   return static_cast<int>(problems.empty() ? ExitCode::finished : ExitCode::data);
 }
