@@ -4,6 +4,7 @@
 #include <span>
 
 #include "data/shard/codec.hpp"
+#include "launch/error.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace gyrus::fuzz {
@@ -27,7 +28,8 @@ Target make_target() {
     if (input.empty()) return;
     const auto codec = static_cast<Codec>(static_cast<unsigned char>(input[0]) % 4);
     std::vector<std::byte> decoded(chunk_bytes);
-    static_cast<void>(decode_chunk(codec, 4, std::as_bytes(std::span(input)).subspan(1), decoded));
+    if (!decode_chunk(codec, 4, std::as_bytes(std::span(input)).subspan(1), decoded))
+      throw DataError("the chunk is damaged");
   };
   return target;
 }
