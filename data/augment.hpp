@@ -7,6 +7,8 @@
 
 #include "data/augment_spatial.hpp"
 #include "data/options.hpp"
+#include "data/order.hpp"
+#include "data/volume.hpp"
 
 namespace gyrus {
 
@@ -39,6 +41,10 @@ struct Augmentation {
 /// Determinism: depends on the arguments alone.
 Augmentation draw_augmentation(const AugmentOptions& options, std::uint64_t seed, std::uint64_t epoch,
                                std::uint64_t volume, const std::array<double, 3>& spacing);
+
+/// The same for the sample of an epoch.
+Augmentation draw_augmentation(const AugmentOptions& options, std::uint64_t seed, const Sample& sample,
+                               const VolumeInfo& volume);
 
 /// Shape of the volume that a slice belongs to.
 struct SliceShape {

@@ -64,6 +64,16 @@ void flip(const SliceShape& shape, T* values) {
 
 }  // namespace
 
+std::vector<double> Elastic::sources(const SliceShape& shape) const {
+  std::vector<double> places;
+  places.reserve(static_cast<std::size_t>(2 * shape.height * shape.width));
+  for_each_source(*this, shape, [&](std::int64_t, std::int64_t, double row, double column) {
+    places.push_back(row);
+    places.push_back(column);
+  });
+  return places;
+}
+
 void Elastic::deform(const SliceShape& shape, float* image) const {
   const std::vector<float> source(image, image + shape.height * shape.width);
   for_each_source(*this, shape, [&](std::int64_t r, std::int64_t c, double row, double column) {

@@ -16,6 +16,9 @@ struct Elastic {
   static constexpr double max_mm = 7.5;                                 // largest displacement of one
   std::array<std::array<double, 2>, num_moving * num_moving> voxels{};  // displacement along rows, columns
 
+  /// Where each pixel of the result comes from: row and column, [height * width, 2], inside the slice.
+  std::vector<double> sources(const SliceShape& shape) const;
+
   /// The slice as seen through the displacement: pixel p of the result is the value at p + displacement(p),
   /// linear between pixels; beyond the border the nearest pixel counts.
   void deform(const SliceShape& shape, float* image) const;

@@ -4,9 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <limits>
 #include <map>
+#include <mutex>
+#include <tuple>
 
 #include "data/folds.hpp"
 #include "data/options.hpp"
@@ -33,6 +36,7 @@ struct SetOfVolumes {
   std::string name;
   std::vector<VolumeInfo> volumes;
   std::vector<Place> places;
+  std::shared_ptr<const SliceCache> cache = nullptr;
 };
 
 /// A shard that is missing or cut short ends the job when it begins, not when its first slice is wanted.
@@ -62,19 +66,22 @@ void check_one_shape(const std::filesystem::path& root, const ManifestShard& a, 
 }
 
 std::vector<ShardCache::Shard> check_shards(const std::filesystem::path& root,
+                                            const std::filesystem::path& copies,
                                             const std::vector<ManifestShard>& entries,
                                             bool tolerates_faults) {
   if (entries.empty()) throw DataError(fmt::format("data set {} has no volumes", root.string()));
   std::vector<ShardCache::Shard> shards;
   for (const auto& entry : entries) {
+    const bool has_copy = std::filesystem::exists(copies / entry.file);
+    const auto file = (has_copy ? copies : root) / entry.file;
     try {
-      check_file(root / entry.file, entry);
+      check_file(file, entry);
     } catch (const DataError& problem) {
       if (!tolerates_faults) throw;
       log::warning("{}", problem.what());
     }
     check_one_shape(root, entries.front(), entry);
-    shards.push_back({root / entry.file, entry.layout});
+    shards.push_back({file, entry.layout});
   }
   return shards;
 }
@@ -93,10 +100,11 @@ Manifest read_manifest(const std::filesystem::path& root) {
 }  // namespace
 
 struct Dataset::State {
-  State(std::filesystem::path root_, Manifest manifest_, bool tolerates_faults)
+  State(std::filesystem::path root_, const std::filesystem::path& copies, Manifest manifest_,
+        bool tolerates_faults)
       : root(std::move(root_)),
         manifest(std::move(manifest_)),
-        shards(check_shards(root, manifest.shards, tolerates_faults), ShardCache::default_bytes,
+        shards(check_shards(root, copies, manifest.shards, tolerates_faults), ShardCache::default_bytes,
                ShardCache::default_open()) {
     for (std::size_t shard = 0; shard < manifest.shards.size(); ++shard) {
       auto& volumes = manifest.shards[shard].volumes;
@@ -123,6 +131,9 @@ struct Dataset::State {
   mutable ShardCache shards;
   std::vector<SetOfVolumes> sets;
   std::map<std::pair<std::size_t, std::int64_t>, std::string> quarantine;  // (shard, its slice) -> why
+  mutable std::map<std::tuple<std::size_t, SliceSource::Array, std::int64_t>, std::string> damaged;
+  mutable std::mutex damaged_mutex;
+  mutable std::atomic<bool> has_damaged = false;
 
   const SetOfVolumes& set(const std::string& name) const {
     const auto found =
@@ -136,7 +147,7 @@ struct Dataset::State {
 
   void add(VolumeInfo volume, Place place) {
     auto set = std::find_if(sets.begin(), sets.end(), [&](const auto& s) { return s.name == volume.set; });
-    if (set == sets.end()) set = sets.insert(set, SetOfVolumes{volume.set, {}, {}});
+    if (set == sets.end()) set = sets.insert(set, SetOfVolumes{volume.set, {}, {}, {}});
     set->volumes.push_back(std::move(volume));
     set->places.push_back(place);
   }
@@ -164,6 +175,7 @@ struct Dataset::State {
   void read(const Place& place, const VolumeInfo& volume, SliceSource::Array array, std::int64_t slice,
             const std::function<Fault(const SliceSource&, std::int64_t chunk)>& read_chunk) const {
     const std::int64_t chunk = place.volume * volume.depth + slice;
+    check_not_damaged(place.shard, array, chunk);
     if (!quarantine.empty())
       if (const auto found = quarantine.find({place.shard, chunk}); found != quarantine.end())
         throw QuarantinedError(fmt::format("{}: {} is in quarantine ({}); run `gyrus prepare` again",
@@ -172,9 +184,25 @@ struct Dataset::State {
     if (!read_chunk(*shards.get(place.shard), chunk)) return;
     shards.forget(place.shard);
     const auto again = shards.get(place.shard);
-    if (const Fault fault = read_chunk(*again, chunk))
-      throw DataError(fmt::format("{}: {} is damaged: {}; delete this file and run `gyrus prepare` again",
-                                  again->path().string(), chunk_name(array, volume.subject, slice), *fault));
+    if (const Fault fault = read_chunk(*again, chunk)) {
+      const bool is_copy = again->path().parent_path() != root;
+      const auto problem =
+          fmt::format("{}: {} is damaged: {}; delete this file and {}", again->path().string(),
+                      chunk_name(array, volume.subject, slice), *fault,
+                      is_copy ? "start again: it is a copy" : "run `gyrus prepare` again");
+      const std::lock_guard lock(damaged_mutex);
+      damaged[{place.shard, array, chunk}] = problem;
+      has_damaged = true;
+      throw DataError(problem);
+    }
+  }
+  /// A chunk that failed twice is not asked for again in this process: a failing disk takes seconds to say
+  /// no.
+  void check_not_damaged(std::size_t shard, SliceSource::Array array, std::int64_t chunk) const {
+    if (!has_damaged) return;
+    const std::lock_guard lock(damaged_mutex);
+    if (const auto found = damaged.find({shard, array, chunk}); found != damaged.end())
+      throw DataError(found->second);
   }
   void read_image(const Place& place, const VolumeInfo& volume, std::int64_t slice, float* values) const {
     read(place, volume, SliceSource::Array::image, slice,
@@ -194,15 +222,20 @@ Dataset& Dataset::operator=(Dataset&&) noexcept = default;
 Dataset::~Dataset() = default;
 
 Dataset Dataset::open(const std::filesystem::path& root) {
-  return open(root, false);
+  return open(root, root, false);
 }
 
-Dataset Dataset::open(const std::filesystem::path& root, bool tolerates_faults) {
-  return Dataset(std::make_unique<State>(root, read_manifest(root), tolerates_faults));
+Dataset Dataset::open(const std::filesystem::path& root, const std::filesystem::path& copies,
+                      bool tolerates_faults) {
+  return Dataset(std::make_unique<State>(root, copies, read_manifest(root), tolerates_faults));
 }
 
 Dataset Dataset::open(const DataOptions& options) {
-  auto dataset = open(options.root, options.faults == "substitute");
+  return open(options, options.root);
+}
+
+Dataset Dataset::open(const DataOptions& options, const std::filesystem::path& copies) {
+  auto dataset = open(options.root, copies, options.faults == "substitute");
   dataset.state_->manifest.check_preparation(options.preparation(), options.root);
   if (options.folds > 1) dataset.state_->divide_into_folds(options);
   return dataset;
@@ -230,6 +263,11 @@ std::int64_t Dataset::width() const {
 }
 std::int64_t Dataset::depth() const {
   return state_->manifest.shards.front().layout.depth;
+}
+
+void Dataset::read_through(const std::string& set, std::shared_ptr<const SliceCache> cache) {
+  const auto& entry = state_->set(set);
+  state_->sets[static_cast<std::size_t>(&entry - state_->sets.data())].cache = std::move(cache);
 }
 
 std::uint64_t Dataset::digest() const {
@@ -292,9 +330,23 @@ void Dataset::read_slice(const std::string& set, std::int64_t volume_index, std:
                          float* image, std::uint8_t* mask) const {
   const auto& entry = state_->set(set);
   const auto& info = entry.volumes.at(static_cast<std::size_t>(volume_index));
+  if (entry.cache && entry.cache->read(volume_index, slice_index, image, mask)) return;
   const Place place = entry.places[static_cast<std::size_t>(volume_index)];
   if (image != nullptr) state_->read_image(place, info, slice_index, image);
   if (mask != nullptr) state_->read_labels(place, info, SliceSource::Array::mask, slice_index, mask);
+}
+
+void Dataset::check_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index,
+                          bool with_mask) const {
+  const auto& entry = state_->set(set);
+  if (entry.cache && entry.cache->has(volume_index, slice_index, with_mask)) return;
+  std::vector<float> image(static_cast<std::size_t>(height() * width()));
+  std::vector<std::uint8_t> mask(image.size());
+  read_slice(set, volume_index, slice_index, image.data(), with_mask ? mask.data() : nullptr);
+  const auto& subject = entry.volumes[static_cast<std::size_t>(volume_index)].subject;
+  throw DataError(fmt::format("{}: {} could not be read when this job began, and can be now: start again",
+                              state_->root.string(),
+                              chunk_name(SliceSource::Array::image, subject, slice_index)));
 }
 
 }  // namespace gyrus

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/shard/reader.hpp"
+#include "data/slice_cache.hpp"
 #include "data/volume.hpp"
 #include "launch/error.hpp"
 
@@ -31,6 +32,8 @@ class Dataset {
   /// when it was prepared with other options, or has no such fold. With data.faults=substitute, a missing or
   /// truncated shard is a warning
   static Dataset open(const DataOptions& options);
+  /// The same, with shards read from a copy in the folder `copies` where it has them.
+  static Dataset open(const DataOptions& options, const std::filesystem::path& copies);
 
   Dataset(Dataset&&) noexcept;
   Dataset& operator=(Dataset&&) noexcept;
@@ -43,6 +46,9 @@ class Dataset {
   std::int64_t height() const;
   std::int64_t width() const;
   std::int64_t depth() const;
+
+  /// From now on slices of the set come from the cache, where it has them.
+  void read_through(const std::string& set, std::shared_ptr<const SliceCache> cache);
 
   /// Digest of everything the slices depend on: manifest entries of all shards. Equal data sets have equal
   /// digests.
@@ -60,10 +66,15 @@ class Dataset {
   /// One slice into `image` and `mask`, each [height, width]; either may be null. @throws as read_volume
   void read_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index, float* image,
                   std::uint8_t* mask) const;
+  /// Returns when the set's cache has the slice. @param with_mask  false: the image alone matters
+  /// @throws as read_slice, also when it could not be read when the cache was filled
+  void check_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index,
+                   bool with_mask) const;
 
  private:
   struct State;
-  static Dataset open(const std::filesystem::path& root, bool tolerates_faults);
+  static Dataset open(const std::filesystem::path& root, const std::filesystem::path& copies,
+                      bool tolerates_faults);
   explicit Dataset(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "data/augment.hpp"
+#include "data/augment_operators.hpp"
 #include "launch/error.hpp"
+#include "launch/topology.hpp"
 
 namespace gyrus {
 namespace {
@@ -21,6 +23,39 @@ using RangeOfStep = std::function<std::pair<std::uint64_t, std::uint64_t>(std::u
 using Complete = std::function<void(Batch&)>;
 
 constexpr std::uint64_t max_substitutes = 8;  // after so many in a row the data set as a whole is broken
+
+/// How many threads a loader begins with, and may come to have when the training waits for slices.
+struct NumThreads {
+  std::int64_t at_first = 1, at_most = 1;
+};
+
+NumThreads num_threads_of(const DataOptions& options) {
+  if (options.loader_threads > 0) return {options.loader_threads, options.loader_threads};
+  const std::int64_t cores = usable_cores();
+  // Reading is cheap beside training, and the cores belong to the training step.
+  const std::int64_t at_first = std::clamp<std::int64_t>(cores / 4, 1, 4);
+  return {at_first, std::max(at_first, cores)};
+}
+
+/// Decides from how often the training waited whether the loader needs another thread.
+class WaitRate {
+ public:
+  /// @param waited  for the batch of the next step @return whether another thread is worth a try
+  bool add(bool waited) {
+    if (waited) ++num_waits_;
+    if (++num_steps_ < window) return false;
+    const bool is_first = std::exchange(is_first_, false);
+    const bool often = num_waits_ * max_share > window;
+    num_steps_ = num_waits_ = 0;
+    return often && !is_first;  // the first steps wait for files and caches that are still cold
+  }
+
+ private:
+  static constexpr int window = 16;    // steps
+  static constexpr int max_share = 8;  // one wait in so many is nothing
+  int num_steps_ = 0, num_waits_ = 0;
+  bool is_first_ = true;
+};
 
 /// A finished step: its batch, or why there is none.
 struct Outcome {
@@ -44,14 +79,16 @@ struct Plan {
 
 struct Loader::State {
   State(std::shared_ptr<const Dataset> dataset_, std::string set_, SampleOrder order_,
-        const DataOptions& options, std::uint64_t seed_)
+        const DataOptions& options, std::uint64_t seed_, Pixels pixels_)
       : dataset(std::move(dataset_)),
         set(std::move(set_)),
         order(std::move(order_)),
         augment(options.augment),
         substitutes_faults(options.faults == "substitute"),
         seed(seed_),
-        prefetch(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options.prefetch_batches))) {}
+        pixels(pixels_),
+        fixed_prefetch(static_cast<std::uint64_t>(options.prefetch_batches)),
+        num_threads(num_threads_of(options)) {}
 
   std::shared_ptr<const Dataset> dataset;
   std::string set;
@@ -59,7 +96,10 @@ struct Loader::State {
   AugmentOptions augment;
   bool substitutes_faults;
   std::uint64_t seed;
-  std::uint64_t prefetch;
+  Pixels pixels;
+  std::uint64_t fixed_prefetch;  // 0: follows the number of threads
+  NumThreads num_threads;
+  WaitRate wait_rate;
 
   std::mutex mutex;
   std::condition_variable room;   // a worker may begin another batch
@@ -70,19 +110,28 @@ struct Loader::State {
   std::vector<Substitution> substitutions;  // of delivered batches
   std::vector<std::jthread> workers;
 
+  std::uint64_t prefetch() const { return fixed_prefetch > 0 ? fixed_prefetch : workers.size() + 2; }
   bool may_begin() const {
-    return plan->next_to_make < plan->end && plan->next_to_make < plan->next_to_deliver + prefetch;
+    return plan->next_to_make < plan->end && plan->next_to_make < plan->next_to_deliver + prefetch();
+  }
+  /// @pre the mutex is held
+  void add_worker() {
+    workers.emplace_back([this] { work(); });
   }
   void make_batch(std::pair<std::uint64_t, std::uint64_t> range, Outcome& outcome) const;
   void read_sample(const Sample& sample, float* image, std::uint8_t* mask) const;
+  void check_sample(const Sample& sample) const;
   std::optional<Substitution> read_or_substitute(Sample& sample, float* image, std::uint8_t* mask) const;
   void work();
 };
 
 void Loader::State::read_sample(const Sample& sample, float* image, std::uint8_t* mask) const {
+  if (augment.is_off()) {
+    dataset->read_slice(set, sample.volume, sample.slice, image, mask);
+    return;
+  }
   const auto& info = dataset->volumes(set)[sample.volume];
-  const auto augmentation =
-      draw_augmentation(augment, seed, sample.epoch, static_cast<std::uint64_t>(sample.volume), info.spacing);
+  const auto augmentation = draw_augmentation(augment, seed, sample, info);
   const SliceShape shape{info.depth, info.height, info.width};
   dataset->read_slice(set, sample.volume, sample.slice, augmentation.changes_intensities() ? nullptr : image,
                       mask);
@@ -96,6 +145,17 @@ void Loader::State::read_sample(const Sample& sample, float* image, std::uint8_t
   transform_slice(augmentation, shape, image, mask);
 }
 
+/// @throws what read_sample would
+void Loader::State::check_sample(const Sample& sample) const {
+  const auto& info = dataset->volumes(set)[sample.volume];
+  dataset->check_slice(set, sample.volume, sample.slice, true);
+  if (augment.is_off()) return;
+  const auto augmentation = draw_augmentation(augment, seed, sample, info);
+  const auto weights = source_weights(augmentation, sample.slice, info.depth);
+  for (std::int64_t slice = 0; slice < info.depth; ++slice)
+    if (weights[static_cast<std::size_t>(slice)] != 0.0) dataset->check_slice(set, sample.volume, slice, false);
+}
+
 /// @param sample  becomes the one that was read
 std::optional<Substitution> Loader::State::read_or_substitute(Sample& sample, float* image,
                                                               std::uint8_t* mask) const {
@@ -103,7 +163,10 @@ std::optional<Substitution> Loader::State::read_or_substitute(Sample& sample, fl
   std::optional<Substitution> substitution;
   for (std::uint64_t attempt = 0;; ++attempt) {
     try {
-      read_sample(sample, image, mask);
+      if (pixels == Pixels::read)
+        read_sample(sample, image, mask);
+      else
+        check_sample(sample);
       if (substitution) substitution->shown = sample;
       return substitution;
     } catch (const DataError& problem) {
@@ -120,14 +183,15 @@ void Loader::State::make_batch(std::pair<std::uint64_t, std::uint64_t> range, Ou
   Batch& batch = outcome.batch;
   batch.height = dataset->height();
   batch.width = dataset->width();
-  const auto pixels = static_cast<std::size_t>(batch.height * batch.width);
   for (std::uint64_t index = range.first; index < range.second; ++index)
     batch.samples.push_back(order.at(index));
-  batch.images.resize(batch.samples.size() * pixels);
-  batch.masks.resize(batch.samples.size() * pixels);
+  const auto slice_pixels = static_cast<std::size_t>(batch.height * batch.width);
+  const std::size_t step = pixels == Pixels::read ? slice_pixels : 0;
+  batch.images.resize(batch.samples.size() * step);
+  batch.masks.resize(batch.samples.size() * step);
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {
     auto substitution =
-        read_or_substitute(batch.samples[i], &batch.images[i * pixels], &batch.masks[i * pixels]);
+        read_or_substitute(batch.samples[i], batch.images.data() + i * step, batch.masks.data() + i * step);
     if (substitution) outcome.substitutions.push_back(std::move(*substitution));
   }
 }
@@ -154,10 +218,11 @@ void Loader::State::work() {
 }
 
 Loader::Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOrder order,
-               const DataOptions& options, std::uint64_t seed)
-    : state_(std::make_unique<State>(std::move(dataset), std::move(set), std::move(order), options, seed)) {
-  for (std::int64_t i = 0; i < loader_threads(options); ++i)
-    state_->workers.emplace_back([state = state_.get()] { state->work(); });
+               const DataOptions& options, std::uint64_t seed, Pixels pixels)
+    : state_(std::make_unique<State>(std::move(dataset), std::move(set), std::move(order), options, seed,
+                                     pixels)) {
+  const std::lock_guard lock(state_->mutex);
+  for (std::int64_t i = 0; i < state_->num_threads.at_first; ++i) state_->add_worker();
 }
 
 Loader::~Loader() {
@@ -187,9 +252,13 @@ Batch Loader::next() {
   std::unique_lock lock(state_->mutex);
   Plan& plan = *state_->plan;
   require(plan.next_to_deliver < plan.end, "every step that is asked for was started");
+  const auto is_ready = [&] { return plan.finished.contains(plan.next_to_deliver); };
+  const bool waits = !is_ready();
   const auto begin = std::chrono::steady_clock::now();
-  state_->ready.wait(lock, [&] { return plan.finished.contains(plan.next_to_deliver); });
+  state_->ready.wait(lock, is_ready);
   state_->waited += std::chrono::steady_clock::now() - begin;
+  const auto num_workers = static_cast<std::int64_t>(state_->workers.size());
+  if (state_->wait_rate.add(waits) && num_workers < state_->num_threads.at_most) state_->add_worker();
   Outcome outcome = std::move(plan.finished.extract(plan.next_to_deliver++).mapped());
   std::move(outcome.substitutions.begin(), outcome.substitutions.end(),
             std::back_inserter(state_->substitutions));
@@ -202,6 +271,11 @@ Batch Loader::next() {
 std::vector<Substitution> Loader::take_substitutions() {
   const std::lock_guard lock(state_->mutex);
   return std::exchange(state_->substitutions, {});
+}
+
+std::int64_t Loader::num_threads() const {
+  const std::lock_guard lock(state_->mutex);
+  return static_cast<std::int64_t>(state_->workers.size());
 }
 
 double Loader::seconds_waited() const {

@@ -14,13 +14,16 @@
 
 namespace gyrus {
 
+struct DeviceSlices;  // the trainer's
+
 /// This rank's part of one global batch.
 struct Batch {
   std::vector<Sample> samples;
-  PixelBuffer<float> images;        // [B, H, W]
-  PixelBuffer<std::uint8_t> masks;  // [B, H, W]
+  PixelBuffer<float> images;        // [B, H, W]; empty when the loader was told to leave pixels out
+  PixelBuffer<std::uint8_t> masks;  // the same
   std::vector<float> noise;         // [B, H, W]; empty unless what `Loader::start` was given draws it
   std::int64_t height = 0, width = 0;
+  std::shared_ptr<const DeviceSlices> on_device = nullptr;  // what `complete` has brought to the device
 };
 
 /// A slice that could not be read, and the one that was shown in its place.
@@ -29,16 +32,20 @@ struct Substitution {
   std::string reason;
 };
 
-/// Reads, decodes and augments slices in threads ahead of the training step, at most `prefetch` batches in
+/// Reads, decodes and augments slices in threads ahead of the training step, at most data.prefetch_batches in
 /// memory. Determinism: content depends on dataset, order, options and seed alone, not on threads or
 /// prefetch. Slices in quarantine, and with data.faults=substitute every slice that cannot be read, are
 /// replaced by others, the same for any number of ranks. Thread safety: `start` and `next` belong to one
 /// thread.
 class Loader {
  public:
+  enum class Pixels { read, left_out };
+
   /// Uses augment, faults, loader_threads and prefetch_batches of the options.
+  /// @param pixels  left_out: whoever has the set in a memory of its own fills the batch; substitutes are
+  /// chosen as when reading
   Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOrder order,
-         const DataOptions& options, std::uint64_t seed);
+         const DataOptions& options, std::uint64_t seed, Pixels pixels = Pixels::read);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -56,6 +63,9 @@ class Loader {
 
   /// The substitutions in the batches that `next` has given since the last call.
   std::vector<Substitution> take_substitutions();
+
+  /// Threads that read now: with data.loader_threads=auto more are added while `next` often waits.
+  std::int64_t num_threads() const;
 
   /// Time that `next` has waited since construction.
   double seconds_waited() const;

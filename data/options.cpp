@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <set>
@@ -87,6 +86,17 @@ void OrderOptions::fields(Fields& fields) {
                {.min = 1});
 }
 
+void StageOptions::fields(Fields& fields) {
+  fields.field(
+      "dir", dir,
+      "folder on the node's own disk for copies of shards; empty: gyrus-stage-UID in $TMPDIR or /tmp",
+      {.may_change_on_resume = true});
+  fields.field("max_gb", max_gb,
+               "room that all copies may take, in 10^9 bytes; those used longest ago go first; auto: half of "
+               "the disk",
+               {.min = 0.0, .unit = "GB", .auto_value = 0, .may_change_on_resume = true});
+}
+
 void PhantomOptions::fields(Fields& fields) {
   fields.field("seed", seed, "seed of the generated brains; the run's seed does not matter to them",
                {.min = 0});
@@ -148,15 +158,28 @@ void DataOptions::fields(Fields& fields) {
   fields.field("name", name, "name of the data set in folders and tables");
   fields.field("root", root, "folder of the prepared shards", free_on_resume);
   order.fields(fields);
-  fields.field("loader_threads", loader_threads, "threads per rank that read slices ahead",
+  fields.field(
+      "loader_threads", loader_threads,
+      "threads per rank that read slices ahead; auto: few at first, more while the training waits for them",
+      {.min = 0, .auto_value = 0, .may_change_on_resume = true});
+  fields.field("prefetch_batches", prefetch_batches,
+               "batches that are read ahead at most; auto: two more than there are threads",
                {.min = 0, .auto_value = 0, .may_change_on_resume = true});
-  fields.field("prefetch_batches", prefetch_batches, "batches that are read ahead at most",
-               {.min = 1, .may_change_on_resume = true});
   fields.field(
       "faults", faults,
       "a training slice that cannot be read: fail; substitute another, the same on any number of ranks, "
       "and say so",
       {.choices = {"fail", "substitute"}, .may_change_on_resume = true});
+  fields.field(
+      "source_policy", source_policy,
+      "where training slices come from: stream (each read when it is wanted), node_cache (one decoded copy "
+      "in "
+      "the memory of each node), local_stage (shards copied to each node's disk), device_cache (the whole "
+      "set in "
+      "the memory of each GPU, augmented there), auto (chooses one of the first three, says why)",
+      {.choices = {"auto", "stream", "node_cache", "local_stage", "device_cache"},
+       .may_change_on_resume = true});
+  fields.group("stage", stage);
   fields.field(
       "folds", folds,
       "parts into which the healthy subjects of train and val are divided; 1: as the tables have them",
@@ -225,15 +248,6 @@ std::map<std::string, std::string> DataOptions::preparation() const {
     return entry.first.ends_with(".folder") || (generated ? of_files : of_phantom);
   });
   return text.values;
-}
-
-std::int64_t loader_threads(const DataOptions& options) {
-  if (options.loader_threads > 0) return options.loader_threads;
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  const bool known = ::sched_getaffinity(0, sizeof cores, &cores) == 0;
-  // Reading is cheap beside training; the cores belong to the training step.
-  return std::clamp<std::int64_t>(known ? CPU_COUNT(&cores) / 4 : 1, 1, 4);
 }
 
 }  // namespace gyrus

@@ -10,8 +10,8 @@
 
 namespace gyrus {
 
-/// Probability of each augmentation per sample. The first four are the published recipe (torchio 0.18; 0.5, 0.25,
-/// 0.25, 0.5). All off by default.
+/// Probability of each augmentation per sample. The first four are the published recipe (torchio 0.18; 0.5,
+/// 0.25, 0.25, 0.5). All off by default.
 struct AugmentOptions {
   double gamma = 0.0;
   double bias_field = 0.0;
@@ -21,6 +21,7 @@ struct AugmentOptions {
   double elastic = 0.0;
   double invert = 0.0;
 
+  bool is_off() const { return gamma + bias_field + blur + ghosting + flip + elastic + invert == 0.0; }
   void fields(Fields& fields);
 };
 
@@ -30,6 +31,14 @@ struct OrderOptions {
   double min_brain_fraction = 0.0;     // slices with a smaller share of brain pixels are left out
   std::int64_t block_slices = 64;      // of the policy block
   std::int64_t window_blocks = 32;
+
+  void fields(Fields& fields);
+};
+
+/// Copies of shards on a node's own disk: see LocalStage.
+struct StageOptions {
+  std::string dir;      // empty: gyrus-stage-UID in $TMPDIR or /tmp
+  double max_gb = 0.0;  // 10^9 bytes for all copies together; 0 (auto): half of the disk
 
   void fields(Fields& fields);
 };
@@ -71,9 +80,11 @@ struct DataOptions {
   std::string kind = "nifti";  // phantom | nifti | hdf5
   std::string root;            // folder of the prepared shards
   OrderOptions order;
-  std::int64_t loader_threads = 0;  // 0 (auto): chosen from the cores of this rank
-  std::int64_t prefetch_batches = 4;
-  std::string faults = "fail";  // fail | substitute: a training slice that cannot be read
+  std::int64_t loader_threads = 0;     // 0 (auto): chosen from the cores of this rank and the measured waits
+  std::int64_t prefetch_batches = 0;   // 0 (auto): two more than there are threads
+  std::string faults = "fail";         // fail | substitute: a training slice that cannot be read
+  std::string source_policy = "auto";  // stream | node_cache | local_stage | device_cache: see ADR 0005
+  StageOptions stage;
 
   std::int64_t folds = 1;      // 1: sets as the tables have them
   std::int64_t fold = 0;       // the part of the healthy subjects that is held out
@@ -108,9 +119,5 @@ struct DataOptions {
  private:
   void preparation_fields(Fields& fields);
 };
-
-/// Threads that a loader of this rank uses: the option, or for 0 a choice from the cores that the rank may
-/// use.
-std::int64_t loader_threads(const DataOptions& options);
 
 }  // namespace gyrus

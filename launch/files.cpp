@@ -87,6 +87,18 @@ std::uint64_t digest64(std::string_view text, std::uint64_t seed) {
   return XXH3_64bits_withSeed(text.data(), text.size(), seed);
 }
 
+std::string format_bytes(std::uint64_t bytes) {
+  constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 999.5 && unit + 1 < std::size(units); ++unit) value /= 1000.0;
+  return fmt::format("{:.{}f} {}", value,
+                     unit == 0 || value >= 99.95 ? 0
+                     : value >= 9.995            ? 1
+                                                 : 2,
+                     units[unit]);
+}
+
 std::string to_hex(std::uint64_t value) {
   return fmt::format("{:016x}", value);
 }

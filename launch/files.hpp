@@ -41,6 +41,9 @@ void create_directories(const std::filesystem::path& path);
 std::uint64_t digest64(std::span<const std::byte> bytes, std::uint64_t seed = 0);
 std::uint64_t digest64(std::string_view text, std::uint64_t seed = 0);
 
+/// "885 MB": three digits of a size, in powers of 1000.
+std::string format_bytes(std::uint64_t bytes);
+
 /// 16 lower-case hexadecimal digits.
 std::string to_hex(std::uint64_t value);
 

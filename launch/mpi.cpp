@@ -141,4 +141,34 @@ std::string Communicator::broadcast_text(std::string text, int root) const {
   return text;
 }
 
+void WindowTraits::close(MPI_Win window) {
+  // Collective, as freeing a communicator is.
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (finalized != 0 || std::uncaught_exceptions() != 0) return;
+  MPI_Win_unlock_all(window);
+  MPI_Win_free(&window);
+}
+
+SharedMemory::SharedMemory(const Communicator& node, std::uint64_t size) {
+  MPI_Win window = MPI_WIN_NULL;
+  void* own = nullptr;
+  const auto own_size = static_cast<MPI_Aint>(node.rank() == 0 ? size : 0);
+  check(MPI_Win_allocate_shared(own_size, 1, MPI_INFO_NULL, node.raw(), &own, &window),
+        "MPI_Win_allocate_shared");
+  check(MPI_Win_lock_all(MPI_MODE_NOCHECK, window), "MPI_Win_lock_all");
+  window_ = Handle<WindowTraits>(window);
+  MPI_Aint bytes = 0;
+  int unit = 0;
+  void* first = nullptr;
+  check(MPI_Win_shared_query(window, 0, &bytes, &unit, &first), "MPI_Win_shared_query");
+  bytes_ = {static_cast<std::byte*>(first), static_cast<std::size_t>(size)};
+}
+
+void SharedMemory::publish(const Communicator& node) const {
+  check(MPI_Win_sync(window_.get()), "MPI_Win_sync");
+  node.barrier();
+  check(MPI_Win_sync(window_.get()), "MPI_Win_sync");
+}
+
 }  // namespace gyrus::mpi

@@ -3,6 +3,7 @@
 #include <mpi.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -105,6 +106,29 @@ class Communicator {
   Handle<CommunicatorTraits> handle_;
   int rank_ = 0;
   int size_ = 1;
+};
+
+struct WindowTraits {
+  using type = MPI_Win;
+  static type null() { return MPI_WIN_NULL; }
+  static void close(MPI_Win window);
+};
+
+/// Memory that all ranks of a node see (an MPI-3 shared window); its content is unspecified at first.
+class SharedMemory {
+ public:
+  /// Making and destroying are collective. @param node  its ranks share memory; `size` is equal on all
+  /// @throws CommError
+  SharedMemory(const Communicator& node, std::uint64_t size);
+
+  std::span<std::byte> bytes() const { return bytes_; }
+
+  /// Afterwards every rank sees what any rank has written before. Collective.
+  void publish(const Communicator& node) const;
+
+ private:
+  Handle<WindowTraits> window_;
+  std::span<std::byte> bytes_;
 };
 
 }  // namespace gyrus::mpi

@@ -3,10 +3,22 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 namespace gyrus {
+
+int usable_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  const bool known = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
+  const int bound_to = known ? CPU_COUNT(&allowed) : 1;
+  const char* given = std::getenv("SLURM_CPUS_PER_TASK");
+  const int of_task = given != nullptr ? std::atoi(given) : 0;
+  return of_task > 0 ? std::min(bound_to, of_task) : bound_to;
+}
 
 Topology find_topology(const mpi::Communicator& communicator) {
   Topology topology;
@@ -27,7 +39,8 @@ Topology find_topology(const mpi::Communicator& communicator) {
   }
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0) topology.cores = CPU_COUNT(&allowed);
+  ::sched_getaffinity(0, sizeof allowed, &allowed);
+  topology.cores = usable_cores();
   topology.ranks_on_these_cores = 0;
   for (const auto& of_peer : node.all_gather(allowed))
     if (CPU_EQUAL(&of_peer, &allowed)) ++topology.ranks_on_these_cores;

@@ -19,6 +19,10 @@ struct Topology {
   std::string host;
 };
 
+/// Cores that this process may use: those that it is bound to, or fewer where SLURM gave it fewer
+/// (SLURM_CPUS_PER_TASK; not every site binds its tasks).
+int usable_cores();
+
 /// Collective.
 Topology find_topology(const mpi::Communicator& communicator);
 

@@ -10,6 +10,7 @@
 #include "trainer/autocast.hpp"
 #include "trainer/clock.hpp"
 #include "trainer/distributed/gradient_sync.hpp"
+#include "trainer/feed/device_slices.hpp"
 #include "trainer/plan.hpp"
 
 namespace gyrus {
@@ -52,17 +53,18 @@ SparkStep::SparkStep(const Options& options, SparkModel& model, StepContext cont
 StepOutcome SparkStep::run(const Batch& batch) {
   StepOutcome outcome;
   auto start = Clock::now();
-  const auto count = static_cast<std::int64_t>(batch.samples.size());
   std::vector<Random> random;
   for (const auto& sample : batch.samples)
     random.emplace_back(static_cast<std::uint64_t>(options_.seed), Stream::spark_mask, sample.epoch,
                         sample.global_index);
-  const torch::Tensor cells = draw_visible(options_.model, batch.masks, batch.height, batch.width, random);
+  const DeviceSlices on_device = slices_on_device(batch, context_.device);
+  const torch::Tensor masks = on_device.masks.cpu();
+  const torch::Tensor cells =
+      draw_visible(options_.model, {masks.data_ptr<std::uint8_t>(), static_cast<std::size_t>(masks.numel())},
+                   batch.height, batch.width, random);
   outcome.inputs = hash_of(batch, cells);
   const torch::Tensor visible = cells.to(context_.device);
-  const torch::Tensor slices = torch::from_blob(const_cast<float*>(batch.images.data()),
-                                                {count, 1, batch.height, batch.width}, torch::kFloat32)
-                                   .to(context_.device, false, /*copy=*/true);
+  const torch::Tensor slices = on_device.images;
   context_.sync.zero_gradients();
 
   torch::Tensor restored;

@@ -59,9 +59,10 @@ Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, 
       plan_(options.trainer.max_samples, options.trainer.global_batch, communicator.size()),
       store_(std::filesystem::path(options.run.dir) / "checkpoints") {
   set_compute_threads(topology);
+  data_ = open_for_job(options_.data, "train", communicator_, topology_);
   on_every_rank(communicator_,
-                [&] { dataset_ = std::make_shared<const Dataset>(Dataset::open(options_.data)); });
-  on_every_rank(communicator_, [&] { task_ = make_task(options_, dataset_, device_); });
+                [&] { feed_ = make_device_feed(options_.data, "train", options_.seed, data_, device_); });
+  on_every_rank(communicator_, [&] { task_ = make_task(options_, data_.dataset, device_); });
   build_model();
   if (is_first()) metrics_ = std::make_unique<MetricsLog>(run_->path(), run_->attempt());
   resume();
@@ -106,7 +107,7 @@ void Trainer::resume() {
   }
   on_every_rank(communicator_, [&] {
     const TrainState state = read_checkpoint(chosen);
-    check_same_run(state, chosen, fixed_options(), *dataset_);
+    check_same_run(state, chosen, fixed_options(), *data_.dataset);
     load_tensors(*model_, state.weights, chosen);
     // An imported checkpoint has no average, and moments only when its file had all of them.
     const bool is_imported = !state.imported_from.empty();
@@ -153,8 +154,9 @@ ExitCode Trainer::run() {
 
 void Trainer::train() {
   write_state("running");
-  Loader loader(dataset_, "train", SampleOrder(*dataset_, "train", options_.data.order, options_.seed),
-                options_.data, options_.seed);
+  Loader loader(data_.dataset, "train",
+                SampleOrder(*data_.dataset, "train", options_.data.order, options_.seed), options_.data,
+                options_.seed, feed_->pixels());
   const auto part = plan_.part(communicator_.rank());
   loader.start(
       static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),
@@ -163,7 +165,10 @@ void Trainer::train() {
         return std::pair{first + static_cast<std::uint64_t>(part.first),
                          first + static_cast<std::uint64_t>(part.second)};
       },
-      [this](Batch& batch) { training_step_->complete(batch); });
+      [this](Batch& batch) {
+        training_step_->complete(batch);
+        feed_->send(batch);
+      });
   last_saved_at_ = Clock::now();
   model_->train();
   // The second step shows the pace: the first one also warms caches up.
@@ -183,8 +188,8 @@ void Trainer::train() {
 
 void Trainer::show_start() const {
   const double seconds_left = static_cast<double>(plan_.num_steps() - step_) * usual_step_seconds_;
-  display_.start(task_->describe(*model_), *dataset_, topology_, device_,
-                 run_ != nullptr ? run_->attempt() : 1, seconds_left);
+  display_.start(task_->describe(*model_), data_, topology_, device_, run_ != nullptr ? run_->attempt() : 1,
+                 seconds_left);
 }
 
 void Trainer::take_step(const Batch& batch, double data_seconds,
@@ -253,7 +258,7 @@ void Trainer::report_substitutions(const std::vector<Substitution>& own) {
   for (const auto& substitution : own)
     text += fmt::format("sample {}: {}; shown instead: slice {} of {}\n", substitution.wanted.global_index,
                         substitution.reason, substitution.shown.slice,
-                        dataset_->volumes("train")[substitution.shown.volume].subject);
+                        data_.dataset->volumes("train")[substitution.shown.volume].subject);
   for (const std::string& of_rank : communicator_.all_gather_text(text)) {
     std::istringstream lines(of_rank);
     for (std::string line; std::getline(lines, line); ++num_substitutions_) {
@@ -355,7 +360,7 @@ TrainState Trainer::current_state() const {
   if (average_) state.average = named_state(*average_);
   state.optimizer = named_moments(*optimizer_, *model_);
   state.fixed_options = fixed_options();
-  state.dataset_digest = dataset_->digest();
+  state.dataset_digest = data_.dataset->digest();
   if (validated_step_ == step_) state.metrics = last_metrics_;
   return state;
 }

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.hpp"
 #include "data/loader.hpp"
+#include "data/placement/job_data.hpp"
 #include "launch/exit_code.hpp"
 #include "launch/mpi.hpp"
 #include "launch/stop_signal.hpp"
@@ -18,6 +18,7 @@
 #include "trainer/checkpoint/store.hpp"
 #include "trainer/clock.hpp"
 #include "trainer/distributed/gradient_sync.hpp"
+#include "trainer/feed/device_feed.hpp"
 #include "trainer/optimizer.hpp"
 #include "trainer/options.hpp"
 #include "trainer/plan.hpp"
@@ -79,7 +80,8 @@ class Trainer {
   Plan plan_;
   RunDisplay display_{options_, plan_};
   StopSignal stop_signal_;
-  std::shared_ptr<const Dataset> dataset_;
+  JobData data_;
+  std::unique_ptr<DeviceFeed> feed_;
   std::unique_ptr<Task> task_;
   std::shared_ptr<torch::nn::Module> model_, average_;
   std::vector<torch::Tensor> parameters_;

@@ -1,6 +1,6 @@
 // Slices per second, each beside the HDF5 library reading the same shards: every codec through the loader
-// with 1 and 2 threads, and with the published augmentations. Usage: loader_bench [FOLDER of a prepared data
-// set]; without it a phantom of 96x96 slices is made. Not a test.
+// with 1 and 2 threads, and with the published augmentations, streamed and from the node's cache. Usage:
+// loader_bench [FOLDER of a prepared data set]; without it a phantom of 96x96 slices is made. Not a test.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "data/loader.hpp"
+#include "data/placement/node_cache.hpp"
 #include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
 #include "tests/data/prepared.hpp"
@@ -77,6 +78,14 @@ void run(const std::string& name, const std::filesystem::path& root) {
          median_of([&] { return loader_rate(dataset, threads, {}, 2000); }));
     show(fmt::format("with augmentation, {} thread(s)", threads),
          median_of([&] { return loader_rate(dataset, threads, published, 100); }));
+  }
+  const auto cached = std::make_shared<Dataset>(Dataset::open(root));
+  cached->read_through("train", std::make_shared<const NodeCache>(*cached, "train", test::world(), 2));
+  for (const std::int64_t threads : {1, 2}) {
+    show(fmt::format("node cache, {} thread(s)", threads),
+         median_of([&] { return loader_rate(cached, threads, {}, 4000); }));
+    show(fmt::format("with augmentation, {} thread(s)", threads),
+         median_of([&] { return loader_rate(cached, threads, published, 200); }));
   }
 }
 

@@ -15,6 +15,7 @@
 #include "data/shard/h5.hpp"
 #include "data/shard/quarantine.hpp"
 #include "launch/files.hpp"
+#include "launch/topology.hpp"
 #include "tests/data/prepared.hpp"
 
 namespace gyrus {
@@ -130,6 +131,38 @@ TEST_F(LoaderTest, ReadsNoFurtherAheadThanItMay) {
     EXPECT_EQ(furthest.load(), delivered + 2);
     under_test->next();
   }
+}
+
+TEST_F(LoaderTest, ThreadsAreAddedWhileTheTrainingWaitsAndOnlyThen) {
+  if (usable_cores() < 2) GTEST_SKIP() << "one core: there is nothing to add";
+  const auto threads_after = [&](bool slices_are_slow) {
+    DataOptions automatic;
+    Loader under_test(dataset_, "train", SampleOrder(*dataset_, "train", {}, 3), automatic, 3);
+    const auto before = under_test.num_threads();
+    std::atomic<int> made = 0;
+    under_test.start(0, 100, four_per_step, [&](Batch&) {
+      if (slices_are_slow) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      ++made;
+    });
+    for (int step = 0; step < 100; ++step) {
+      while (!slices_are_slow && made < std::min(step + 2, 100))
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      EXPECT_EQ(under_test.next().samples.front().global_index, 4u * static_cast<unsigned>(step));
+    }
+    return under_test.num_threads() - before;
+  };
+  EXPECT_GT(threads_after(true), 0);
+  EXPECT_EQ(threads_after(false), 0);
+}
+
+TEST(UsableCores, AreThoseThatSlurmGaveTheTask) {
+  ::unsetenv("SLURM_CPUS_PER_TASK");
+  const int bound_to = usable_cores();
+  ::setenv("SLURM_CPUS_PER_TASK", "1", 1);
+  EXPECT_EQ(usable_cores(), 1);
+  ::setenv("SLURM_CPUS_PER_TASK", "100000", 1);
+  EXPECT_EQ(usable_cores(), bound_to);
+  ::unsetenv("SLURM_CPUS_PER_TASK");
 }
 
 TEST_F(LoaderTest, ADamagedSliceSurfacesInTheStepThatNeedsIt) {

@@ -33,3 +33,17 @@ compare uneven 2 3 4 -- trainer.global_batch=7 trainer.max_samples=210
 compare shared 3 -- trainer.global_batch=8 trainer.max_samples=240 noise.sharing=batch trainer.ema_decay=0.9 trainer.clip_norm=0.5
 # One group over all ranks. At high learning rates Adam turns rounding of tiny gradients into steps of full size, whatever the layout.
 compare whole 3 -- trainer.global_batch=8 trainer.max_samples=240 model.encoder.norm_group_samples=0 trainer.optimizer.lr=2e-4
+
+# Wherever the slices come from: the same bytes, or, augmented on the device, the same to rounding.
+augmented=(data.augment.gamma=0.5 data.augment.ghosting=0.5 data.augment.blur=0.5 data.augment.elastic=0.3 data.augment.flip=0.5)
+for policy in stream node_cache local_stage device_cache; do
+  train 2 "from-$policy" trainer.global_batch=8 trainer.max_samples=240 "${augmented[@]}" data.source_policy=$policy data.stage.dir="$work/stage" ||
+    { cat "from-$policy.log"; fail "training with data.source_policy=$policy"; }
+  grep -q "  slices *$policy: " "from-$policy.log" || { cat "from-$policy.log"; fail "the table does not name the policy"; }
+  diff <(column from-stream inputs) <(column "from-$policy" inputs) >/dev/null || fail "inputs differ with $policy"
+done
+for policy in node_cache local_stage; do
+  diff <(column from-stream loss) <(column "from-$policy" loss) >/dev/null || fail "losses differ with $policy"
+done
+close from-stream from-device_cache
+[ -e "$work"/stage/*/complete ] || fail "nothing was staged"

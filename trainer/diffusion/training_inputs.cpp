@@ -8,6 +8,7 @@
 #include "data/random.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
+#include "trainer/feed/device_slices.hpp"
 
 namespace gyrus {
 namespace {
@@ -52,9 +53,8 @@ void DiffusionObjective::limit_to_boxes(const std::vector<Box>& boxes, Diffusion
 
 DiffusionInputs DiffusionObjective::make_inputs(const Batch& batch) const {
   const auto count = static_cast<std::int64_t>(batch.samples.size());
-  const std::vector<std::int64_t> shape = {count, 1, batch.height, batch.width};
   const std::size_t pixels = static_cast<std::size_t>(batch.height * batch.width);
-  require(batch.noise.size() == batch.images.size(), "a batch was completed with its noise");
+  require(batch.noise.size() == batch.samples.size() * pixels, "a batch was completed with its noise");
   torch::Tensor timestep = torch::empty({count}, torch::kInt64);
   DiffusionInputs inputs;
   std::vector<Box> boxes;
@@ -76,14 +76,11 @@ DiffusionInputs DiffusionObjective::make_inputs(const Batch& batch) const {
     // A sum is equal however ranks divide the samples.
     inputs.hash += digest64(std::as_bytes(std::span(identity)));
   }
-  inputs.slices = torch::from_blob(const_cast<float*>(batch.images.data()), shape, torch::kFloat32)
-                      .to(device_, false, /*copy=*/true);
-  if (options_.objective.mask == "brain")
-    inputs.mask = torch::from_blob(const_cast<std::uint8_t*>(batch.masks.data()), shape, torch::kUInt8)
-                      .to(device_, torch::kFloat32);
+  const DeviceSlices slices = slices_on_device(batch, device_);
+  inputs.slices = slices.images;
+  if (options_.objective.mask == "brain") inputs.mask = slices.masks.to(torch::kFloat32);
   inputs.timestep = timestep.to(device_);
-  inputs.noise = torch::from_blob(const_cast<float*>(batch.noise.data()), shape, torch::kFloat32)
-                     .to(device_, false, /*copy=*/true);
+  inputs.noise = slices.noise;
   inputs.clean = to_diffusion_range(inputs.slices);
   inputs.noised = schedule_.add_noise(inputs.clean, inputs.noise, inputs.timestep);
   if (options_.corruption.region != "full") limit_to_boxes(boxes, inputs);

@@ -14,17 +14,19 @@
 
 namespace gyrus {
 
-void RunDisplay::start(const std::vector<std::pair<std::string, std::string>>& task_rows,
-                       const Dataset& dataset, const Topology& topology, torch::Device device,
-                       std::int64_t attempt, double seconds_left) const {
+void RunDisplay::start(const std::vector<std::pair<std::string, std::string>>& task_rows, const JobData& data,
+                       const Topology& topology, torch::Device device, std::int64_t attempt,
+                       double seconds_left) const {
   const auto part = plan_.part(0);
+  const Dataset& dataset = *data.dataset;
   std::string sets;
   for (const auto& set : dataset.sets())
     sets += fmt::format("{}{} {}", sets.empty() ? "" : ", ", set, dataset.volumes(set).size());
   std::vector<std::pair<std::string, std::string>> rows = {
       {"run", fmt::format("{} (attempt {})", options_.run.dir, attempt)},
       {"data", fmt::format("{}: {} x {} slices; volumes: {}", options_.data.name, dataset.height(),
-                           dataset.width(), sets)}};
+                           dataset.width(), sets)},
+      {"slices", fmt::format("{}: {}", data.source.policy, data.source.reason)}};
   rows.insert(rows.end(), task_rows.begin(), task_rows.end());
   const std::vector<std::pair<std::string, std::string>> plan_rows = {
       {"plan",

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/dataset.hpp"
+#include "data/placement/job_data.hpp"
 #include "launch/topology.hpp"
 #include "trainer/options.hpp"
 #include "trainer/plan.hpp"
@@ -24,7 +24,7 @@ class RunDisplay {
 
   /// @param task_rows     what the task says of itself, first the model
   /// @param seconds_left  of training, without validations
-  void start(const std::vector<std::pair<std::string, std::string>>& task_rows, const Dataset& dataset,
+  void start(const std::vector<std::pair<std::string, std::string>>& task_rows, const JobData& data,
              const Topology& topology, torch::Device device, std::int64_t attempt, double seconds_left) const;
 
   struct Progress {

@@ -1,0 +1,81 @@
+#include "data/placement/job_data.hpp"
+
+#include <cstdlib>
+
+#include "data/placement/local_stage.hpp"
+#include "data/placement/node_cache.hpp"
+#include "data/placement/node_memory.hpp"
+#include "data/shard/foreign.hpp"
+#include "data/shard/manifest.hpp"
+#include "launch/agree.hpp"
+#include "launch/error.hpp"
+#include "launch/files.hpp"
+#include "launch/log.hpp"
+
+namespace gyrus {
+namespace {
+
+NodeFacts look_around(const DataOptions& options, const Dataset& dataset, const std::string& set) {
+  NodeFacts facts;
+  facts.cache_bytes = NodeCache::bytes_of(dataset, set);
+  facts.memory_bytes = available_shared_memory();
+  facts.network_file_system = network_file_system(options.root);
+  facts.has_shards = !is_foreign(options.root);
+  if (facts.has_shards) facts.shards_bytes = LocalStage::bytes_of(Manifest::read(options.root));
+  const bool may_stage = options.source_policy == "local_stage" ||
+                         (options.source_policy == "auto" && !facts.network_file_system.empty());
+  if (may_stage) facts.stage_bytes = LocalStage::room_bytes(options.stage);
+  return facts;
+}
+
+std::shared_ptr<const SliceCache> fill_cache(const Dataset& dataset, const std::string& set,
+                                             const mpi::Communicator& node, std::size_t num_threads) {
+  const auto cache = std::make_shared<const NodeCache>(dataset, set, node, num_threads);
+  if (cache->num_missing() > 0)
+    log::warning("{} slices of {} are not in the node's cache: they could not be read, or are in quarantine",
+                 cache->num_missing(), set);
+  return cache;
+}
+
+void warn_of_one_core(const Topology& topology) {
+  if (std::getenv("SLURM_JOB_ID") == nullptr || topology.cores > 1) return;
+  log::warning(
+      "this job has one core per rank, which reading slices and training share; ask SLURM for more with "
+      "submit.cpus_per_task (or mpirun --bind-to none, where mpirun bound the ranks)");
+}
+
+}  // namespace
+
+JobData open_for_job(const DataOptions& options, const std::string& set, const mpi::Communicator& world,
+                     const Topology& topology) {
+  warn_of_one_core(topology);
+  const auto node = world.split_by_node();
+  const auto num_threads =
+      static_cast<std::size_t>(std::max(1, topology.cores / topology.ranks_on_these_cores));
+  JobData job;
+  auto& dataset = job.dataset;
+  on_every_rank(world, [&] {
+    dataset = std::make_shared<Dataset>(Dataset::open(options));
+    if (node.rank() == 0)
+      job.source = choose_policy(options.source_policy, look_around(options, *dataset, set));
+  });
+  job.source.policy = node.broadcast_text(job.source.policy, 0);
+  job.source.reason = node.broadcast_text(job.source.reason, 0);
+  // Nodes may choose differently, so all of them walk through all that follows.
+  std::string copies;
+  on_every_rank(world, [&] {
+    if (job.source.policy != "local_stage" || node.rank() != 0) return;
+    job.stage = std::make_unique<const LocalStage>(options.stage, options.root, Manifest::read(options.root),
+                                                   options.faults == "substitute", num_threads);
+    copies = job.stage->folder().string();
+  });
+  copies = node.broadcast_text(copies, 0);
+  on_every_rank(world, [&] {
+    if (!copies.empty()) *dataset = Dataset::open(options, copies);
+  });
+  if (job.source.policy == "node_cache")
+    dataset->read_through(set, fill_cache(*dataset, set, node, num_threads));
+  return job;
+}
+
+}  // namespace gyrus

@@ -1,0 +1,200 @@
+#include "data/placement/local_stage.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "data/in_threads.hpp"
+#include "launch/error.hpp"
+#include "launch/log.hpp"
+
+namespace gyrus {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* in_use_file = "in_use";
+constexpr const char* complete_file = "complete";
+constexpr auto poll_pause = std::chrono::milliseconds(100);
+constexpr double bytes_per_gb = 1e9;
+
+FileDescriptor open_lock(const fs::path& file) {
+  FileDescriptor descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!descriptor) throw DataError(fmt::format("cannot write {}: {}", file.string(), std::strerror(errno)));
+  return descriptor;
+}
+
+/// @return whether the lock was free
+bool try_lock(const FileDescriptor& descriptor, int mode, const fs::path& file) {
+  if (::flock(descriptor.get(), mode | LOCK_NB) == 0) return true;
+  if (errno == EWOULDBLOCK) return false;
+  throw DataError(fmt::format("cannot lock {}: {}; choose data.stage.dir on a disk of the node",
+                              file.string(), std::strerror(errno)));
+}
+
+void wait_for_lock(const FileDescriptor& descriptor, int mode, const fs::path& file) {
+  bool said = false;
+  while (!try_lock(descriptor, mode, file)) {
+    if (!said) log::info("waiting for another job that copies shards to {}", file.parent_path().string());
+    said = true;
+    std::this_thread::sleep_for(poll_pause);
+  }
+}
+
+std::uint64_t digest_of(const Manifest& manifest) {
+  std::uint64_t digest = 0;
+  for (const auto& shard : manifest.shards) digest = digest64(shard.file + to_hex(shard.digest), digest);
+  return digest;
+}
+
+/// A damaged or vanished copy of one that was complete is made again.
+bool has_size(const fs::path& file, std::uint64_t bytes) {
+  std::error_code error;
+  return fs::file_size(file, error) == bytes && !error;
+}
+
+/// Bytes that all copies together may take.
+std::uint64_t limit_bytes(const StageOptions& options, const fs::path& top) {
+  return options.max_gb > 0.0 ? static_cast<std::uint64_t>(options.max_gb * bytes_per_gb)
+                              : fs::space(top).capacity / 2;
+}
+
+struct Copy {
+  fs::path folder;
+  std::uint64_t bytes = 0;
+  fs::file_time_type last_use;
+};
+
+/// All copies but one, the one used longest ago first.
+std::vector<Copy> other_copies(const fs::path& top, const fs::path& own) {
+  std::vector<Copy> copies;
+  for (const auto& entry : fs::directory_iterator(top)) {
+    if (!entry.is_directory() || entry.path() == own) continue;
+    if (!fs::exists(entry.path() / in_use_file)) continue;  // not ours
+    Copy copy{entry.path(), 0, fs::last_write_time(entry.path() / in_use_file)};
+    for (const auto& file : fs::directory_iterator(entry.path())) copy.bytes += file.file_size();
+    copies.push_back(std::move(copy));
+  }
+  std::sort(copies.begin(), copies.end(),
+            [](const auto& a, const auto& b) { return a.last_use < b.last_use; });
+  return copies;
+}
+
+}  // namespace
+
+fs::path LocalStage::top_folder(const StageOptions& options) {
+  if (!options.dir.empty()) return options.dir;
+  const char* scratch = std::getenv("TMPDIR");
+  return fs::path(scratch != nullptr && *scratch != '\0' ? scratch : "/tmp") /
+         fmt::format("gyrus-stage-{}", ::getuid());
+}
+
+std::uint64_t LocalStage::room_bytes(const StageOptions& options) {
+  const fs::path top = top_folder(options);
+  gyrus::create_directories(top);
+  return std::min<std::uint64_t>(limit_bytes(options, top), fs::space(top).available);
+}
+
+std::uint64_t LocalStage::bytes_of(const Manifest& manifest) {
+  std::uint64_t bytes = 0;
+  for (const auto& shard : manifest.shards) bytes += shard.bytes;
+  return bytes;
+}
+
+LocalStage::LocalStage(const StageOptions& options, const fs::path& root, const Manifest& manifest,
+                       bool tolerates_faults, std::size_t num_threads)
+    : top_(top_folder(options)), folder_(top_ / to_hex(digest_of(manifest))) {
+  gyrus::create_directories(top_);
+  const std::uint64_t limit = limit_bytes(options, top_);
+  if (find_complete(manifest)) return;
+  const fs::path lock_file = top_ / "lock";
+  const auto lock = open_lock(lock_file);
+  wait_for_lock(lock, LOCK_EX, lock_file);
+  if (find_complete(manifest)) return;
+  gyrus::create_directories(folder_);  // another job may have removed it to make room
+  in_use_ = open_lock(folder_ / in_use_file);
+  wait_for_lock(in_use_, LOCK_SH, folder_ / in_use_file);
+  make_room(bytes_of(manifest), limit);
+  if (copy_shards(root, manifest, tolerates_faults, num_threads))
+    write_file_atomically(folder_ / complete_file, root.string() + "\n");
+}
+
+/// Takes the copy when it is whole; its time of last use is now.
+bool LocalStage::find_complete(const Manifest& manifest) {
+  std::error_code error;
+  if (!fs::exists(folder_ / complete_file, error)) return false;
+  FileDescriptor in_use = open_lock(folder_ / in_use_file);
+  if (!try_lock(in_use, LOCK_SH, folder_ / in_use_file)) return false;
+  // Between the look and the lock the copy may have been removed, in_use with it.
+  if (!fs::exists(folder_ / complete_file, error)) return false;
+  for (const auto& shard : manifest.shards)
+    if (!has_size(folder_ / shard.file, shard.bytes)) return false;
+  ::futimens(in_use.get(), nullptr);
+  in_use_ = std::move(in_use);
+  return true;
+}
+
+void LocalStage::make_room(std::uint64_t bytes, std::uint64_t limit) const {
+  auto copies = other_copies(top_, folder_);
+  std::uint64_t own = 0, others = 0;
+  for (const auto& file : fs::directory_iterator(folder_)) own += file.file_size();
+  for (const auto& copy : copies) others += copy.bytes;
+  const std::uint64_t missing = bytes - std::min(bytes, own);
+  const auto fits = [&] { return others + bytes <= limit && fs::space(top_).available >= missing; };
+  for (const auto& copy : copies) {
+    if (fits()) return;
+    const auto in_use = open_lock(copy.folder / in_use_file);
+    if (!try_lock(in_use, LOCK_EX, copy.folder / in_use_file)) continue;
+    fs::remove(copy.folder / complete_file);
+    fs::remove_all(copy.folder);
+    others -= copy.bytes;
+    log::info("removed {} ({}) to make room for another data set", copy.folder.string(),
+              format_bytes(copy.bytes));
+  }
+  if (!fits())
+    throw DataError(fmt::format(
+        "{} of shards do not fit into {}: copies may take {} (data.stage.max_gb), others in use take {}, and "
+        "the disk has {} free; take another data.stage.dir or data.source_policy=stream",
+        format_bytes(bytes), top_.string(), format_bytes(limit), format_bytes(others),
+        format_bytes(fs::space(top_).available)));
+}
+
+/// @return whether every shard is there now
+bool LocalStage::copy_shards(const fs::path& root, const Manifest& manifest, bool tolerates_faults,
+                             std::size_t num_threads) {
+  std::atomic<std::uint64_t> copied{0};
+  std::atomic<bool> all_there{true};
+  in_threads(manifest.shards.size(), num_threads, [&](std::size_t i) {
+    const auto& shard = manifest.shards[i];
+    // Named by its final name only when its digest was right: what is there is whole.
+    if (has_size(folder_ / shard.file, shard.bytes)) return;
+    try {
+      const std::string content = read_file(root / shard.file);
+      if (digest64(content) != shard.digest)
+        throw DataError(
+            fmt::format("{} does not have the digest that the manifest lists; `gyrus shards "
+                        "verify {}` names the damage",
+                        (root / shard.file).string(), root.string()));
+      write_file_atomically(folder_ / shard.file, content);
+      copied += content.size();
+    } catch (const DataError& problem) {
+      if (!tolerates_faults) throw;
+      log::warning("{}", problem.what());
+      all_there = false;
+    }
+  });
+  copied_bytes_ = copied;
+  return all_there;
+}
+
+}  // namespace gyrus

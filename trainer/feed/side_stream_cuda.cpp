@@ -1,0 +1,64 @@
+// Of builds with CUDA: a stream from LibTorch's pool, and events that other streams wait for. Compiled and
+// linked, not yet run on a GPU.
+#include <ATen/cuda/CUDAEvent.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#include <fmt/format.h>
+
+#include "data/placement/node_memory.hpp"
+#include "launch/error.hpp"
+#include "trainer/feed/side_stream.hpp"
+
+namespace gyrus {
+namespace {
+
+class SameThread : public SideStream {
+ public:
+  Wait run(const std::function<void()>& work) const override {
+    work();
+    return [](const std::vector<torch::Tensor>&) {};
+  }
+};
+
+class StreamOfItsOwn : public SideStream {
+ public:
+  explicit StreamOfItsOwn(torch::Device device)
+      : stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index())) {}
+
+  Wait run(const std::function<void()>& work) const override {
+    const c10::cuda::CUDAStreamGuard guard(stream_);
+    work();
+    const auto done = std::make_shared<at::cuda::CUDAEvent>();
+    done->record(stream_);
+    return [done](const std::vector<torch::Tensor>& tensors) {
+      const auto current = c10::cuda::getCurrentCUDAStream();
+      done->block(current);
+      // Their memory belongs to the side stream, which must not take it back while the training reads it.
+      for (const auto& tensor : tensors)
+        if (tensor.defined()) tensor.record_stream(current);
+    };
+  }
+
+ private:
+  c10::cuda::CUDAStream stream_;
+};
+
+}  // namespace
+
+std::unique_ptr<SideStream> make_side_stream(torch::Device device) {
+  if (device.is_cuda()) return std::make_unique<StreamOfItsOwn>(device);
+  return std::make_unique<SameThread>();
+}
+
+std::uint64_t free_device_bytes(torch::Device device) {
+  if (!device.is_cuda()) return available_memory();
+  const c10::cuda::CUDAGuard guard(device);
+  std::size_t free = 0, total = 0;
+  if (const auto result = cudaMemGetInfo(&free, &total); result != cudaSuccess)
+    throw DataError(
+        fmt::format("cannot ask {} for its free memory: {}", device.str(), cudaGetErrorString(result)));
+  return free;
+}
+
+}  // namespace gyrus
