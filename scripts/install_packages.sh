@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the system packages that gyrus is built on and tested with. Without root or sudo: lists what is missing and stops.
+# Installs the system packages that gyrus is built on and tested with, and those named as arguments. Without root or sudo: lists what is missing and stops.
 set -euo pipefail
 
 build="g++ cmake ninja-build ccache pkg-config git ca-certificates curl unzip"
@@ -11,7 +11,7 @@ tests="slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins iproute2 uidm
 download="python3 python3-pip"
 
 missing=()
-for package in $build $libraries $tests $download; do
+for package in $build $libraries $tests $download "$@"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -33,16 +33,17 @@ fs::path make_tree() {
 }  // namespace
 
 Target make_target() {
-  return {{"model=b\nseed=3\n+new.key=[1,2]", "experiment=e\n+list.0.y=5\nlist.1=3", "~data@eval\n++seed=${list}",
-           "+model@m2=b\ndata@eval=x\nhydra.run.dir=x\nhydra.mode=RUN", "seed=1,2\nmodel=glob(*)\n~link",
-           "hydra.sweep.subdir=${hydra.job.override_dirname}\nseed=range(3)\nmodel.deep.x=2"},
-          [tree = make_tree()](const std::string& input) {
-            ComposeRequest request;
-            request.config_folder = tree;
-            std::istringstream lines(input);
-            for (std::string line; std::getline(lines, line);) request.overrides.push_back(line);
-            for (const SweepJob& job : compose_multirun(request).jobs) resolve(job.root);
-          }};
+  return {
+      {"model=b\nseed=3\n+new.key=[1,2]", "experiment=e\n+list.0.y=5\nlist.1=3", "~data@eval\n++seed=${list}",
+       "+model@m2=b\ndata@eval=x\nhydra.run.dir=x\nhydra.mode=RUN", "seed=1,2\nmodel=glob(*)\n~link",
+       "hydra.sweep.subdir=${hydra.job.override_dirname}\nseed=range(3)\nmodel.deep.x=2"},
+      [tree = make_tree()](const std::string& input) {
+        ComposeRequest request;
+        request.config_folder = tree;
+        std::istringstream lines(input);
+        for (std::string line; std::getline(lines, line);) request.overrides.push_back(line);
+        for (const SweepJob& job : compose_multirun(request).jobs) resolve(job.root);
+      }};
 }
 
 }  // namespace gyrus::fuzz

@@ -3,12 +3,10 @@
 // run.
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <limits>
 #include <random>
 #include <string_view>
@@ -20,14 +18,6 @@ namespace gyrus::fuzz {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path scratch_file(const std::string& suffix) {
-  return fs::temp_directory_path() / fmt::format("gyrus_fuzz_{}{}", ::getpid(), suffix);
-}
-
-void write(const fs::path& file, const std::string& content) {
-  std::ofstream(file, std::ios::binary) << content;
-}
 
 constexpr std::string_view special_characters("\0\xff\n'\"[]{}(),:=$~+.\\ 09-", 23);
 
@@ -109,7 +99,7 @@ int run(const Budget& budget, std::uint64_t seed) {
   const auto start = std::chrono::steady_clock::now();
   for (std::size_t i = 0; budget.allows(i, start); ++i) {
     const std::string input = i < target.seeds.size() ? target.seeds[i] : mutator.next();
-    write(last_input, input);
+    write_input(last_input, input);
     try {
       target.parse(input);
       ++accepted;
@@ -131,20 +121,10 @@ int run(const Budget& budget, std::uint64_t seed) {
 
 }  // namespace
 
-std::function<void(const std::string&)> through_file(const std::string& suffix,
-                                                     std::function<void(const fs::path&)> parse) {
-  return [file = scratch_file(suffix), parse = std::move(parse)](const std::string& input) {
-    write(file, input);
-    parse(file);
-  };
-}
-
 }  // namespace gyrus::fuzz
 
 int main(int argc, char** argv) {
-  std::printf(
-      "on a crash, the input is in %s\n",
-      (std::filesystem::temp_directory_path() / fmt::format("gyrus_fuzz_{}.input", ::getpid())).c_str());
+  std::printf("on a crash, the input is in %s\n", gyrus::fuzz::scratch_file(".input").c_str());
   std::fflush(stdout);
   return gyrus::fuzz::run(gyrus::fuzz::budget_of(argc > 1 ? argv[1] : "20000"),
                           argc > 2 ? std::stoull(argv[2]) : 1);
