@@ -165,6 +165,10 @@ void DataOptions::fields(Fields& fields) {
                {.min = 0});
   fields.field("fold_seed", fold_seed, "seed of that division; the run's seed does not matter to it",
                {.min = 0});
+  fields.field(
+      "fold_strata", fold_strata,
+      "out of age, site: every fold has equal parts of each site, and of young and old; []: at random",
+      {.choices = {"age", "site"}});
   fields.field("shard_volumes", shard_volumes, "volumes per shard when shards are made",
                {.min = 1, .may_change_on_resume = true});
   fields.field(
@@ -194,6 +198,8 @@ void DataOptions::validate() const {
   if (fold >= folds)
     throw ConfigError(
         fmt::format("data.fold is {}, but data.folds={} has the folds 0 to {}", fold, folds, folds - 1));
+  if (std::set<std::string>(fold_strata.begin(), fold_strata.end()).size() != fold_strata.size())
+    throw ConfigError(fmt::format("data.fold_strata names one twice: {}", fold_strata));
   if (root.empty()) throw ConfigError("data.root is empty: name the folder of the prepared shards");
   if (kind != "nifti") return;
   if (sources.empty()) throw ConfigError("data.sources is empty: name at least one source of NIfTI files");

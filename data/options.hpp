@@ -10,8 +10,8 @@
 
 namespace gyrus {
 
-/// Probability of each augmentation per sample. The first four are the published recipe (torchio 0.18; 0.5, 0.25,
-/// 0.25, 0.5). All off by default.
+/// Probability of each augmentation per sample. The first four are the published recipe (torchio 0.18; 0.5,
+/// 0.25, 0.25, 0.5). All off by default.
 struct AugmentOptions {
   double gamma = 0.0;
   double bias_field = 0.0;
@@ -75,9 +75,10 @@ struct DataOptions {
   std::int64_t prefetch_batches = 4;
   std::string faults = "fail";  // fail | substitute: a training slice that cannot be read
 
-  std::int64_t folds = 1;      // 1: sets as the tables have them
-  std::int64_t fold = 0;       // the part of the healthy subjects that is held out
-  std::int64_t fold_seed = 1;  // of the division, so that runs with other seeds share folds
+  std::int64_t folds = 1;                // 1: sets as the tables have them
+  std::int64_t fold = 0;                 // the part of the healthy subjects that is held out
+  std::int64_t fold_seed = 1;            // of the division, so that runs with other seeds share folds
+  std::vector<std::string> fold_strata;  // of age, site: what every fold has in equal parts
 
   std::int64_t shard_volumes = 16;  // volumes per file, when shards are made
   std::string codec = "deflate";    // none | deflate | lz4 | zstd

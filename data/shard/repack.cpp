@@ -133,6 +133,7 @@ class Repacker {
                   .mask = std::vector<std::uint8_t>(pixels * info.depth),
                   .lesion = std::vector<std::uint8_t>(pixels * info.depth),
                   .age = info.age,
+                  .site = info.site,
                   .label = info.label,
                   .spacing = info.spacing};
     if (descriptions_[place.shard]) volume.provenance = descriptions_[place.shard]->provenances[place.volume];

@@ -55,6 +55,7 @@ VolumeInfo info_of(const Volume& volume, std::int64_t brain_voxels, std::int64_t
           .subject = volume.subject,
           .set = volume.set,
           .age = volume.age,
+          .site = volume.site,
           .label = volume.label,
           .depth = volume.depth,
           .height = volume.height,
@@ -173,6 +174,7 @@ void ShardWriter::write_volumes(h5::File& file) const {
   const auto count = static_cast<std::int64_t>(volumes_.size());
   file.write_texts(format::volume_ids, column<std::string>(volumes_, [](auto& v) { return v.id; }));
   file.write_texts(format::volume_subjects, column<std::string>(volumes_, [](auto& v) { return v.subject; }));
+  file.write_texts(format::volume_sites, column<std::string>(volumes_, [](auto& v) { return v.site; }));
   file.write_texts(format::volume_sources, column<std::string>(volumes_, [](auto& v) {
                      return json(provenance_of(v).sources).dump();
                    }));

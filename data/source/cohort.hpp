@@ -16,6 +16,7 @@ struct CohortEntry {
   std::string id;
   std::string subject;
   double age = 0.0;  // years; NaN when unknown
+  std::string site;  // scanner or hospital; empty when unknown
   std::int64_t label = 0;
   std::filesystem::path image, mask, lesion;  // NIfTI; mask and lesion may be empty
   std::uint64_t phantom_subject = 0;          // number in its set, when generated

@@ -175,6 +175,7 @@ Volume make_volume(const DataOptions& options, const CohortEntry& entry) {
           .mask = as_slices(triple.mask),
           .lesion = as_slices(triple.lesion),
           .age = entry.age,
+          .site = entry.site,
           .label = entry.label,
           .spacing = triple.spacing,
           .provenance = Provenance{triple.affine, {}}};

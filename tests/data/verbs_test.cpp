@@ -6,8 +6,10 @@
 #include <random>
 
 #include "data/dataset.hpp"
+#include "data/shard/description.hpp"
 #include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/shard/writer.hpp"
 #include "data/shards_verb.hpp"
 #include "launch/config/config.hpp"
 #include "launch/files.hpp"
@@ -186,6 +188,37 @@ TEST_F(ShardsVerb, QuarantineListsWhatCannotBeRead) {
 TEST_F(ShardsVerb, AnUnknownActionIsAConfigurationError) {
   EXPECT_THROW(shards_verb({"mend", root().string()}), ConfigError);
   EXPECT_THROW(shards_verb({"ls", root().string(), "--codec", "lz4"}), ConfigError);
+}
+
+TEST_F(ShardsVerb, AManifestOfBeforeSitesWereKeptStillOpens) {
+  auto document = nlohmann::json::parse(read_file(root() / "manifest.json"));
+  document.erase("manifest_digest");
+  for (auto& shard : document["shards"]) {
+    ASSERT_EQ(shard["volumes"]["site"].size(), shard["volumes"]["id"].size());
+    shard["volumes"].erase("site");
+  }
+  document["manifest_digest"] = to_hex(digest64(document.dump()));
+  test::write_text(root() / "manifest.json", document.dump());
+  EXPECT_EQ(Dataset::open(root()).volumes("train").front().site, "");
+  EXPECT_EQ(run({"verify", root().string()}).first, 0);
+}
+
+TEST_F(ShardsVerb, RepackKeepsSites) {
+  DataOptions options = this->options();
+  ShardWriter writer({.preparation = options.preparation()});
+  auto volume = Dataset::open(root()).read_volume("val", 0);
+  volume.site = "Guys";
+  writer.add(writer.encode(volume));
+  const auto summary = writer.write(scratch() / "val-00000.h5");
+  Manifest manifest;
+  manifest.name = "one";
+  manifest.preparation = options.preparation();
+  manifest.shards = {
+      {"val-00000.h5", "val", summary.bytes, summary.digest, summary.layout, writer.infos(), {}}};
+  manifest.write(scratch().path());
+  run({"repack", scratch().path().string(), (scratch() / "new").string()});
+  EXPECT_EQ(Manifest::read(scratch() / "new").shards.at(0).volumes.at(0).site, "Guys");
+  EXPECT_EQ(ShardDescription::of_file(scratch() / "new" / "val-00000.h5").volumes.at(0).site, "Guys");
 }
 
 DataOptions shipped(const std::string& name) {
