@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "data/dataset.hpp"
+#include "data/exclusions.hpp"
 #include "data/prepare/make_shards.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/quarantine.hpp"
@@ -26,7 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* digests_file = "sources.json";
 constexpr const char* lock_file = "prepare.lock";
 constexpr std::size_t max_failures_named = 20;
 
@@ -138,7 +138,7 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
   on_rank_zero(world, [&] {
     const auto manifest = usable_manifest(options);
     listed_text = manifest ? manifest->to_json() : "";
-    digests_text = text_of(root / digests_file);
+    digests_text = text_of(root / SourceDigests::file_name);
     if (manifest && !has_sources(options)) {
       log::info("{} is complete; its sources are not on this machine, so it is used as it is", options.root);
       listed_text = "as it is";
@@ -154,7 +154,10 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
   listed_text = world.broadcast_text(listed_text, 0);
   if (listed_text == "as it is") return false;
   std::vector<ShardPlan> plans;
-  on_every_rank(world, [&] { plans = divide_into_shards(options); });
+  on_every_rank(world, [&] {
+    plans = divide_into_shards(options);
+    if (const auto sentence = describe_exclusions(options.root); !sentence.empty()) log::info("{}", sentence);
+  });
   const auto listed =
       listed_text.empty() ? std::vector<ManifestShard>{} : Manifest::parse(listed_text, options.root).shards;
   SourceDigests digests(world.broadcast_text(digests_text, 0));
@@ -182,7 +185,7 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
     const auto manifest = merged(options, plans, shares);
     if (manifest.shards.empty()) throw DataError(fmt::format("no volume of {} is left", options.name));
     remove_stale(root, listed, manifest);
-    write_file_atomically(root / digests_file, digests.to_json());
+    write_file_atomically(root / SourceDigests::file_name, digests.to_json());
     if (num_made > 0) write_quarantine(root, {});  // what could not be read was made anew
     if (manifest.to_json() == listed_text) return;
     manifest.write(root);

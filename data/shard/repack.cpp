@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "data/exclusions.hpp"
 #include "data/in_threads.hpp"
 #include "data/shard/description.hpp"
 #include "data/shard/foreign.hpp"
@@ -166,6 +167,8 @@ void repack(const fs::path& source, const fs::path& target, const RepackOptions&
     throw DataError(fmt::format("{} is not empty: name a new folder for the shards", target.string()));
   Repacker repacker(source, options);
   gyrus::create_directories(target);
+  if (const fs::path exclusions = source / exclusions_file; fs::exists(exclusions))
+    write_file_atomically(target / exclusions_file, read_file(exclusions));
   repacker.write(target).write(target);
 }
 

@@ -16,22 +16,24 @@ namespace {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
-void list_phantoms(const PhantomOptions& options, std::vector<CohortEntry>& entries) {
+void list_phantoms(const PhantomOptions& options, std::vector<ListedEntry>& rows) {
   const std::pair<const char*, std::int64_t> sets[] = {
       {"train", options.train_subjects}, {"val", options.val_subjects}, {"test", options.test_subjects}};
   for (const auto& [set, count] : sets) {
     for (std::int64_t number = 0; number < count; ++number) {
       const std::string name = fmt::format("phantom-{}-{:04}", set, number);
-      entries.push_back({.set = set,
-                         .id = name,
-                         .subject = name,
-                         .age = unknown,
-                         .site = {},
-                         .label = std::string_view(set) == "train" ? 0 : 1,
-                         .image = {},
-                         .mask = {},
-                         .lesion = {},
-                         .phantom_subject = static_cast<std::uint64_t>(number)});
+      rows.push_back({{.set = set,
+                       .id = name,
+                       .subject = name,
+                       .age = unknown,
+                       .site = {},
+                       .label = std::string_view(set) == "train" ? 0 : 1,
+                       .image = {},
+                       .mask = {},
+                       .lesion = {},
+                       .phantom_subject = static_cast<std::uint64_t>(number)},
+                      {},
+                      {}});
     }
   }
 }
@@ -85,7 +87,7 @@ class DuplicateCheck {
   std::map<std::string, std::pair<std::string, std::string>> subjects_;
 };
 
-void list_source(const std::string& name, const SourceOptions& source, std::vector<CohortEntry>& entries) {
+void list_source(const std::string& name, const SourceOptions& source, std::vector<ListedEntry>& rows) {
   const std::filesystem::path folder = source.folder;
   if (!std::filesystem::is_directory(folder)) {
     throw DataError(fmt::format("data.source.{}.folder {} is not a folder", name, folder.string()));
@@ -102,7 +104,6 @@ void list_source(const std::string& name, const SourceOptions& source, std::vect
   }
   table.check_columns(columns, wanted_by);
   const auto ages = ages_of(source, wanted_by);
-  DuplicateCheck duplicates;
   for (std::size_t row = 0; row < table.num_rows(); ++row) {
     const auto path_of = [&](const std::string& pattern) {
       return pattern.empty() ? std::filesystem::path() : folder / table.expand(pattern, row);
@@ -119,18 +120,17 @@ void list_source(const std::string& name, const SourceOptions& source, std::vect
                       .lesion = path_of(source.lesion)};
     const std::string place = fmt::format("{} line {}", table.name(), table.line_of(row));
     check_set_name(entry.set, place);
-    duplicates.add(entry, place);
-    entries.push_back(std::move(entry));
+    rows.push_back({std::move(entry), name, place});
   }
 }
 
 /// Evaluation on a brain that was trained on says nothing; two test sets may share subjects.
-void check_leakage(const std::vector<CohortEntry>& entries) {
+void check_leakage(const std::vector<ListedEntry>& rows) {
   std::set<std::string> trained_on;
-  for (const auto& entry : entries) {
-    if (entry.set == "train") trained_on.insert(entry.subject);
+  for (const auto& row : rows) {
+    if (row.entry.set == "train") trained_on.insert(row.entry.subject);
   }
-  for (const auto& entry : entries) {
+  for (const auto& [entry, source, place] : rows) {
     if (entry.set != "train" && trained_on.contains(entry.subject)) {
       throw DataError(fmt::format("subject {} is in two sets: train and {}", entry.subject, entry.set));
     }
@@ -139,14 +139,39 @@ void check_leakage(const std::vector<CohortEntry>& entries) {
 
 }  // namespace
 
-std::vector<CohortEntry> list_cohort(const DataOptions& options) {
-  std::vector<CohortEntry> entries;
+std::vector<ListedEntry> list_entries(const DataOptions& options) {
+  std::vector<ListedEntry> rows;
   if (options.kind == "phantom") {
-    list_phantoms(options.phantom, entries);
-    return entries;
+    list_phantoms(options.phantom, rows);
+    return rows;
   }
-  for (const auto& name : options.sources) list_source(name, options.source.at(name), entries);
-  check_leakage(entries);
+  for (const auto& name : options.sources) list_source(name, options.source.at(name), rows);
+  return rows;
+}
+
+std::vector<ListedEntry> without(std::vector<ListedEntry> rows, const std::vector<Exclusion>& exclusions,
+                                 const std::filesystem::path& file) {
+  for (const Exclusion& exclusion : exclusions) {
+    const auto found = std::find_if(rows.rbegin(), rows.rend(), [&](const ListedEntry& row) {
+      return row.source == exclusion.source && row.entry.set == exclusion.set && row.entry.id == exclusion.id;
+    });
+    if (found == rows.rend())
+      throw DataError(fmt::format(
+          "{} line {} leaves out {} of set {}, which source '{}' does not list (so often): delete the line",
+          file.string(), exclusion.line, exclusion.id, exclusion.set, exclusion.source));
+    rows.erase(std::next(found).base());
+  }
+  return rows;
+}
+
+std::vector<CohortEntry> list_cohort(const DataOptions& options) {
+  const auto rows = without(list_entries(options), read_exclusions(options.root),
+                            std::filesystem::path(options.root) / exclusions_file);
+  std::map<std::string, DuplicateCheck> duplicates;  // of each source
+  for (const auto& row : rows) duplicates[row.source].add(row.entry, row.place);
+  check_leakage(rows);
+  std::vector<CohortEntry> entries;
+  for (const auto& row : rows) entries.push_back(row.entry);
   std::vector<std::string> sets;  // in order of appearance
   for (const auto& entry : entries) {
     if (std::find(sets.begin(), sets.end(), entry.set) == sets.end()) sets.push_back(entry.set);

@@ -145,6 +145,14 @@ std::optional<std::array<AxisDirection, 3>> directions_of(const nifti_image& hea
   return directions;
 }
 
+bool is_right_handed(const nifti_dmat44& matrix) {
+  const auto& m = matrix.m;
+  return m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
+             m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
+             m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]) >
+         0.0;
+}
+
 Affine affine_of(const nifti_image& header) {
   Affine affine{};
   const bool is_known = header.sform_code > 0 || header.qform_code > 0;
@@ -175,12 +183,15 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   volume.spacing = {std::abs(header.dx), std::abs(header.dy), std::abs(header.dz)};
   volume.directions = directions_of(header, path);
   volume.affine = affine_of(header);
+  volume.forms_disagree = header.sform_code > 0 && header.qform_code > 0 &&
+                          is_right_handed(header.sto_xyz) != is_right_handed(header.qto_xyz);
   std::size_t next = 0;  // the file runs fastest along x
   for (std::int64_t z = 0; z < header.nz; ++z) {
     for (std::int64_t y = 0; y < header.ny; ++y) {
       for (std::int64_t x = 0; x < header.nx; ++x) {
         const float value = slope * value_at(bytes.data(), next++) + intercept;
-        if (!std::isfinite(value)) fail(path, fmt::format("voxel ({}, {}, {}) is {}", x, y, z, value));
+        if (!std::isfinite(value))
+          throw NotFiniteError(fmt::format("{}: voxel ({}, {}, {}) is {}", path.string(), x, y, z, value));
         volume.voxels.at(x, y, z) = value;
       }
     }

@@ -20,13 +20,15 @@ void NiftiFile::write(const std::filesystem::path& path) const {
                   : datatype == 4                 ? 16
                   : datatype == 128               ? 24
                                                   : 8;
-  header.pixdim[0] = 1;
+  header.pixdim[0] = qfac;
   std::copy(spacing.begin(), spacing.end(), header.pixdim + 1);
   header.vox_offset = 352;
   header.scl_slope = slope;
   header.scl_inter = intercept;
   header.xyzt_units = NIFTI_UNITS_MM;
   header.sform_code = sform_code;
+  header.qform_code = qform_code;
+  header.quatern_d = 1.0f;
   std::copy_n(affine.begin(), 4, header.srow_x);
   std::copy_n(affine.begin() + 4, 4, header.srow_y);
   std::copy_n(affine.begin() + 8, 4, header.srow_z);
