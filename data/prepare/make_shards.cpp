@@ -33,7 +33,7 @@ struct Job {
 };
 
 /// The shard as its file describes it, when that file is whole.
-std::optional<ManifestShard> described(const fs::path& path) {
+std::optional<ManifestShard> as_its_file_says(const fs::path& path) {
   try {
     const std::string content = read_file(path);
     const auto description = ShardDescription::of_file(path);
@@ -68,7 +68,7 @@ std::optional<ManifestShard> existing(const fs::path& path, const ShardSettings&
   if (recipe_of_file(path) != settings.recipe) return std::nullopt;
   const auto entry = std::find_if(listed.begin(), listed.end(),
                                   [&](const auto& shard) { return shard.file == path.filename().string(); });
-  const auto found = entry == listed.end() ? described(path) : still_there(path, *entry);
+  const auto found = entry == listed.end() ? as_its_file_says(path) : still_there(path, *entry);
   const bool is_stored_so =
       found && found->layout.codec == settings.codec && found->layout.quantisation == settings.quantisation;
   return is_stored_so ? found : std::nullopt;

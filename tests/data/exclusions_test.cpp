@@ -8,6 +8,7 @@
 #include "data/dataset.hpp"
 #include "data/lint/lint_verb.hpp"
 #include "data/prepare/plan.hpp"
+#include "data/shard/repack.hpp"
 #include "tests/data/lint_tree.hpp"
 #include "tests/data/prepared.hpp"
 
@@ -102,6 +103,16 @@ TEST_F(LintTree, AChangedSiteIsPartOfAShardsRecipeAndAnUnknownOneIsNot) {
   };
   EXPECT_NE(recipe("Guys"), recipe(""));
   EXPECT_NE(recipe("Guys"), recipe("HH"));
+}
+
+TEST_F(LintTree, TheListGoesWithShardsThatAreRepacked) {
+  write(labels(9, 9), "A_mask.nii");
+  Lint(options_, 2).leave_out();
+  prepare_dataset(options_, world());
+  const std::string target = (scratch_ / "repacked").string();
+  repack(options_.root, target, {.codec = Codec::deflate, .num_threads = 1});
+  options_.root = target;
+  EXPECT_FALSE(prepare_dataset(options_, world()));  // it knows them as its own
 }
 
 /// The verb on the tree, configured as people do it.
