@@ -39,13 +39,8 @@ std::optional<ManifestShard> as_its_file_says(const fs::path& path) {
     const auto description = ShardDescription::of_file(path);
     const bool is_whole = damaged_slices(ShardReader::open(path), description.volumes).empty();
     if (!is_whole) return std::nullopt;
-    return ManifestShard{.file = path.filename().string(),
-                         .set = description.set,
-                         .bytes = content.size(),
-                         .digest = digest64(content),
-                         .layout = description.layout,
-                         .volumes = description.volumes,
-                         .skipped = description.skipped};
+    return list_shard(path, content, description.set, description.layout, description.volumes,
+                      description.skipped);
   } catch (const DataError&) {
     return std::nullopt;
   }
@@ -150,14 +145,7 @@ class Maker {
       ShardWriter writer(std::move(settings));
       for (auto& encoded : job.encoded)
         if (encoded) writer.add(std::move(*encoded));
-      const auto summary = writer.write(path_of(job));
-      job.finished = ManifestShard{.file = job.plan->file,
-                                   .set = job.plan->set,
-                                   .bytes = summary.bytes,
-                                   .digest = summary.digest,
-                                   .layout = summary.layout,
-                                   .volumes = writer.infos(),
-                                   .skipped = job.failures};
+      job.finished = writer.write(path_of(job));
     }
     job.encoded = {};
   }

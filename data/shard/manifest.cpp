@@ -131,6 +131,18 @@ std::string digest_of(const json& document) {
 
 }  // namespace
 
+ManifestShard list_shard(const std::filesystem::path& path, std::string_view content, const std::string& set,
+                         const ShardLayout& layout, std::vector<VolumeInfo> volumes,
+                         std::vector<FailedVolume> skipped) {
+  return {.file = path.filename().string(),
+          .set = set,
+          .bytes = content.size(),
+          .digest = digest64(content),
+          .layout = layout,
+          .volumes = std::move(volumes),
+          .skipped = std::move(skipped)};
+}
+
 std::string Manifest::to_json() const {
   json document = {{"format", shard_format::manifest_format},
                    {"version", shard_format::version},

@@ -109,15 +109,9 @@ class Repacker {
     in_threads(encoded.size(), options_.num_threads,
                [&](std::size_t i) { encoded[i] = writer.encode(read(group.places[i])); });
     for (auto& volume : encoded) writer.add(std::move(volume));
-    const auto summary = writer.write(target / group.file);
+    auto shard = writer.write(target / group.file);
     log::progress(fmt::format("{} written", group.file));
-    return {.file = group.file,
-            .set = first.set,
-            .bytes = summary.bytes,
-            .digest = summary.digest,
-            .layout = summary.layout,
-            .volumes = writer.infos(),
-            .skipped = settings.skipped};
+    return shard;
   }
 
   Volume read(const Place& place) const {

@@ -48,7 +48,7 @@ Volume made_volume(const std::string& subject, float offset) {
   return volume;
 }
 
-ShardSummary write_shard(const std::filesystem::path& path, const ShardSettings& settings = {}) {
+ManifestShard write_shard(const std::filesystem::path& path, const ShardSettings& settings = {}) {
   ShardWriter writer(settings);
   writer.add(writer.encode(made_volume("sub-1", 0.0f)));
   writer.add(writer.encode(made_volume("sub-2", 5.0f)));
@@ -73,7 +73,7 @@ class Shard : public testing::Test {
   }
 
   Scratch scratch_;
-  ShardSummary summary_;
+  ManifestShard summary_;
 };
 
 TEST_F(Shard, EveryCodecReturnsWhatWasWritten) {

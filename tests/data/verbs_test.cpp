@@ -209,12 +209,10 @@ TEST_F(ShardsVerb, RepackKeepsSites) {
   auto volume = Dataset::open(root()).read_volume("val", 0);
   volume.site = "Guys";
   writer.add(writer.encode(volume));
-  const auto summary = writer.write(scratch() / "val-00000.h5");
   Manifest manifest;
   manifest.name = "one";
   manifest.preparation = options.preparation();
-  manifest.shards = {
-      {"val-00000.h5", "val", summary.bytes, summary.digest, summary.layout, writer.infos(), {}}};
+  manifest.shards = {writer.write(scratch() / "val-00000.h5")};
   manifest.write(scratch().path());
   run({"repack", scratch().path().string(), (scratch() / "new").string()});
   EXPECT_EQ(Manifest::read(scratch() / "new").shards.at(0).volumes.at(0).site, "Guys");
