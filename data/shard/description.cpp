@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "data/shard/h5.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/storage/h5.hpp"
 #include "data/volume.hpp"
 
 namespace gyrus {

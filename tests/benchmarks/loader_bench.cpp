@@ -8,8 +8,8 @@
 #include <cstdio>
 
 #include "data/loader.hpp"
-#include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/storage/h5.hpp"
 #include "tests/data/prepared.hpp"
 
 namespace gyrus {

@@ -11,9 +11,9 @@
 #include <thread>
 
 #include "data/augment.hpp"
-#include "data/shard/file_io.hpp"
-#include "data/shard/h5.hpp"
 #include "data/shard/quarantine.hpp"
+#include "data/storage/file_io.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 

@@ -7,10 +7,10 @@
 
 #include "data/dataset.hpp"
 #include "data/shard/description.hpp"
-#include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shard/writer.hpp"
 #include "data/shards_verb.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/config/config.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"

@@ -1,6 +1,6 @@
 // The compression filters with ids from The HDF Group's registry, built on our codecs: 32004 (LZ4) and 32015
 // (Zstandard). Their stored bytes are those of the registered plugins, so h5py with hdf5plugin reads them.
-#include "data/shard/h5_filters.hpp"
+#include "data/storage/h5_filters.hpp"
 
 #include <zstd.h>
 

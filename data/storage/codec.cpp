@@ -1,4 +1,4 @@
-#include "data/shard/codec.hpp"
+#include "data/storage/codec.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
