@@ -8,6 +8,7 @@
 #include "data/dataset.hpp"
 #include "data/shard/description.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/shard/verify.hpp"
 #include "data/shard/writer.hpp"
 #include "data/shards_verb.hpp"
 #include "data/storage/h5.hpp"
@@ -93,6 +94,36 @@ TEST_F(ShardsVerb, VerifyFindsTwoHundredRandomFlips) {
     test::write_text(path, whole);
   }
   EXPECT_EQ(run({"verify", root().string()}).first, 0);
+}
+
+TEST_F(ShardsVerb, VerifyReportsInTheOrderOfShardsForAnyNumberOfThreads) {
+  const auto manifest = Manifest::read(root());
+  ASSERT_EQ(manifest.shards.size(), 5u);
+  for (const std::size_t damaged : {0, 2, 3}) {  // a slice, the whole shard, two slices
+    const auto path = root() / manifest.shards[damaged].file;
+    const auto index = h5::File::open(path).read<std::uint64_t>("index/mask");
+    std::string bytes = read_file(path);
+    bytes[index[0] + 3] ^= 0x20;
+    if (damaged == 3) bytes[index[3 * 4] + 3] ^= 0x20;
+    if (damaged == 2) bytes.resize(1000);
+    test::write_text(path, bytes);
+  }
+  const auto messages = [&](std::size_t threads) {
+    std::vector<std::string> all;
+    for (const auto& problems : verify_shards(root(), manifest.shards, threads)) {
+      for (const auto& slice : problems.slices) all.push_back(slice.message());
+      all.insert(all.end(), problems.others.begin(), problems.others.end());
+    }
+    return all;
+  };
+  using testing::AllOf;
+  EXPECT_THAT(messages(1),
+              testing::ElementsAre(AllOf(HasSubstr(manifest.shards[0].file), HasSubstr("slice 0")),
+                                   AllOf(HasSubstr(manifest.shards[2].file), HasSubstr("has 1000 bytes")),
+                                   HasSubstr(manifest.shards[2].file),
+                                   AllOf(HasSubstr(manifest.shards[3].file), HasSubstr("slice 0")),
+                                   AllOf(HasSubstr(manifest.shards[3].file), HasSubstr("slice 4"))));
+  for (const std::size_t threads : {2, 3, 8}) EXPECT_EQ(messages(threads), messages(1)) << threads;
 }
 
 TEST_F(ShardsVerb, VerifyNamesMissingAndTruncatedShards) {
