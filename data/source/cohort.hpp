@@ -16,12 +16,15 @@ struct CohortEntry {
   std::string id;
   std::string subject;
   double age = 0.0;  // years; NaN when unknown
+  std::string site;  // scanner or hospital; empty when unknown
   std::int64_t label = 0;
-  std::filesystem::path image, mask, lesion;  // NIfTI; mask and lesion may be empty
-  std::uint64_t phantom_subject = 0;          // number in its set, when generated
+  std::filesystem::path image, mask, lesion;     // NIfTI; mask and lesion may be empty
+  std::vector<std::int64_t> lesion_labels = {};  // values of `lesion` that are lesion; empty: all but 0
+  std::uint64_t phantom_subject = 0;             // number in its set, when generated
 };
 
-/// All volumes of the configured data set, set after set.
+/// All volumes of the configured data set, set after set. What `data.duplicates` and `data.leakage` drop is
+/// said in a warning.
 /// @throws DataError: missing folder or table, missing columns, duplicate volumes, a subject in two sets
 std::vector<CohortEntry> list_cohort(const DataOptions& options);
 

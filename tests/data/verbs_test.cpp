@@ -9,7 +9,6 @@
 #include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shards_verb.hpp"
-#include "launch/config/config.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 
@@ -188,22 +187,8 @@ TEST_F(ShardsVerb, AnUnknownActionIsAConfigurationError) {
   EXPECT_THROW(shards_verb({"ls", root().string(), "--codec", "lz4"}), ConfigError);
 }
 
-DataOptions shipped(const std::string& name) {
-  DataOptions options;
-  const std::filesystem::path folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs";
-  test::Scratch scratch;
-  test::write_text(scratch / "data_test.yaml", "defaults:\n  - data: " + name + "\n");
-  Config::compose({.config_folder = folder,
-                   .extra_folders = {scratch.path()},
-                   .config_name = "data_test",
-                   .overrides = {}})
-      .bind("data", options);
-  options.validate();
-  return options;
-}
-
 TEST(DataConfigs, ThePhantomIsTheOneOfTheQuickstart) {
-  const auto options = shipped("phantom");
+  const auto options = test::shipped_data("phantom");
   EXPECT_EQ(options.kind, "phantom");
   EXPECT_EQ(options.image_size, (std::vector<std::int64_t>{48, 48, 16}));
   EXPECT_EQ(options.phantom.train_subjects, 96);
@@ -211,7 +196,7 @@ TEST(DataConfigs, ThePhantomIsTheOneOfTheQuickstart) {
 }
 
 TEST(DataConfigs, TheFourMillimetreVariantDiffersInResolutionOnly) {
-  const auto full = shipped("ixi_shared"), coarse = shipped("ixi_shared_4mm");
+  const auto full = test::shipped_data("ixi_shared"), coarse = test::shipped_data("ixi_shared_4mm");
   EXPECT_EQ(full.image_size, (std::vector<std::int64_t>{96, 96, 50}));
   EXPECT_EQ(coarse.image_size, (std::vector<std::int64_t>{48, 48, 25}));
   EXPECT_EQ(coarse.downsample, 2);
