@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <system_error>
 
 #include "data/source/overlap.hpp"
 #include "data/source/rows.hpp"
@@ -54,9 +55,13 @@ void check_set_name(const std::string& set, const std::string& where) {
 }
 
 void check_folder(const std::filesystem::path& folder, const std::string& wanted_by) {
-  if (!std::filesystem::is_directory(folder))
-    throw DataError(fmt::format("{}.folder {} is not a folder", wanted_by, folder.string()));
-  if (std::filesystem::is_empty(folder))
+  std::error_code problem;
+  if (!std::filesystem::is_directory(folder, problem)) {
+    const bool is_absent = !problem || problem == std::errc::no_such_file_or_directory;
+    throw DataError(fmt::format("{}.folder {} is not a folder{}", wanted_by, folder.string(),
+                                is_absent ? "" : ": " + problem.message()));
+  }
+  if (std::filesystem::is_empty(folder, problem) && !problem)
     throw DataError(fmt::format("{}.folder {} is empty", wanted_by, folder.string()));
 }
 
@@ -78,7 +83,9 @@ CohortEntry entry_of(const SourceOptions& source, const Table& rows, std::size_t
   const auto present = [&](const char* kind, std::filesystem::path path) {
     const bool may_be_absent =
         std::find(source.optional.begin(), source.optional.end(), kind) != source.optional.end();
-    return may_be_absent && !std::filesystem::exists(path) ? std::filesystem::path() : std::move(path);
+    std::error_code problem;  // a file that is there but cannot be looked at is an error when it is read
+    const bool is_absent = !std::filesystem::exists(path, problem) && !problem;
+    return may_be_absent && is_absent ? std::filesystem::path() : std::move(path);
   };
   CohortEntry entry{.set = rows.expand(source.set, row),
                     .id = rows.expand(source.id, row),

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <system_error>
 #include <vector>
 
 #include "launch/error.hpp"
@@ -36,7 +37,10 @@ constexpr std::int64_t max_voxel_offset = std::int64_t{1} << 28;  // header exte
 }
 
 Handle<ImageTraits> read_header(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) throw DataError(fmt::format("{} does not exist", path.string()));
+  std::error_code problem;  // none for a file that is not there
+  if (!std::filesystem::exists(path, problem))
+    throw DataError(problem ? fmt::format("cannot read {}: {}", path.string(), problem.message())
+                            : fmt::format("{} does not exist", path.string()));
   nifti_set_debug_level(0);  // the library prints to stderr otherwise
   Handle<ImageTraits> image(nifti_image_read(path.c_str(), 0));
   if (!image) fail(path, "is not a NIfTI file, or its header is damaged");

@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <optional>
+#include <system_error>
 
 #include "launch/error.hpp"
 #include "launch/files.hpp"
@@ -46,7 +46,9 @@ Table::Table(std::string name, std::vector<std::string> columns, std::vector<std
     : name_(std::move(name)), columns_(std::move(columns)), rows_(std::move(rows)), lines_(rows_.size(), 0) {}
 
 Table Table::read(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) throw DataError(fmt::format("table {} does not exist", path.string()));
+  std::error_code problem;  // what else is wrong than absence, reading says
+  if (!std::filesystem::exists(path, problem) && !problem)
+    throw DataError(fmt::format("table {} does not exist", path.string()));
   const std::string content = read_file(path);
   std::string_view text = content;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark of spreadsheet programs

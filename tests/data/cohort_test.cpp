@@ -148,6 +148,20 @@ TEST_F(Cohort, AMissingOrEmptyFolderIsNamed) {
   EXPECT_THAT(listing_error(), HasSubstr("empty is empty"));
 }
 
+TEST_F(Cohort, LinksThatLeadRoundInCirclesAreNamed) {
+  const auto round = scratch_ / "round";
+  std::filesystem::create_symlink(round, round);
+  source().image = "round";
+  EXPECT_THAT(making_error(), HasSubstr("round: Too many levels of symbolic links"));
+  source().lesion = "round";  // is not absent
+  source().optional = {"lesion"};
+  EXPECT_EQ(list_cohort(options_).front().label, 1);
+  source().table = "round";
+  EXPECT_THAT(listing_error(), HasSubstr("round: Too many levels of symbolic links"));
+  source().folder = round.string();
+  EXPECT_THAT(listing_error(), HasSubstr("round is not a folder: Too many levels of symbolic links"));
+}
+
 TEST_F(Cohort, ASetNameThatCouldLeaveTheFolderIsRefused) {
   source().set = "../{split}";
   EXPECT_THAT(listing_error(), HasSubstr("gives the set name '../train'"));

@@ -9,6 +9,8 @@
 #include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shards_verb.hpp"
+#include "data/source/cohort.hpp"
+#include "launch/config/config.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 
@@ -203,6 +205,29 @@ TEST(DataConfigs, TheFourMillimetreVariantDiffersInResolutionOnly) {
   EXPECT_EQ(coarse.sources, full.sources);
   EXPECT_EQ(coarse.source.at("synthetic").set, "synthetic_{split}");
   EXPECT_NE(coarse.root, full.root);
+}
+
+TEST(DataConfigs, TheExampleOfTheDocumentIsADataSet) {
+  const std::string text = read_file(std::filesystem::path(GYRUS_SOURCE_DIR) / "docs" / "data.md");
+  const std::size_t begin = text.find("```yaml\n") + 8;
+  const test::Scratch scratch;
+  for (const char* folder :
+       {"data", "scans/control/A", "scans/control/B", "scans/patient/HH/C", "scans/patient/HH/D"})
+    std::filesystem::create_directories(scratch / folder);
+  test::write_text(scratch / "data/mine.yaml", text.substr(begin, text.find("```", begin) - begin));
+  for (const char* subject : {"control/A/A", "control/B/B", "patient/HH/C/C", "patient/HH/D/D"})
+    test::write_text(scratch / (std::string("scans/") + subject + "_t2.nii.gz"), "");
+  DataOptions options;
+  Config::compose({.config_folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs",
+                   .extra_folders = {scratch.path()},
+                   .overrides = {"data=mine"}})
+      .bind("data", options);
+  options.validate();
+  std::map<std::string, std::string> sites;
+  for (auto& [name, source] : options.source) source.folder = (scratch / "scans").string();
+  for (const auto& entry : list_cohort(options)) sites[entry.set] += entry.site;
+  EXPECT_EQ(sites, (std::map<std::string, std::string>{
+                       {"train", ""}, {"val", ""}, {"patients_val", "HH"}, {"patients_test", "HH"}}));
 }
 
 }  // namespace
