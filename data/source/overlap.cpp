@@ -56,7 +56,8 @@ void settle_duplicates(const std::string& policy, std::vector<ListedEntry>& entr
     if (is_new) continue;
     if (policy == "fail")
       throw DataError(
-          fmt::format("{} is listed twice in set {}: {} and {}; list it once, or give data.duplicates=drop",
+          fmt::format("{} is listed twice in set {}: {} and {}; list it once, give one another id, or "
+                      "data.duplicates=drop",
                       entry.id, entry.set, seen->second, place));
     if (policy == "drop") {
       dropped[i] = fmt::format("is in {} twice, {} and {}", entry.set, seen->second, place);
@@ -80,9 +81,11 @@ void settle_leakage(const std::string& policy, std::vector<ListedEntry>& entries
         const auto &one = entries[i], &other = entries[j];
         if (!do_conflict(one, other)) continue;
         if (policy == "fail")
-          throw DataError(fmt::format(
-              "subject {} is in two sets: {} ({}) and {} ({}); list it in one, or give data.leakage=drop",
-              subject, one.entry.set, one.place, other.entry.set, other.place));
+          throw DataError(
+              fmt::format("subject {} is in two sets: {} ({}) and {} ({}); list it in one, give "
+                          "data.leakage=drop, or, when these "
+                          "are two people, name them apart by the sources' pattern `subject`",
+                          subject, one.entry.set, one.place, other.entry.set, other.place));
         const int mine = purpose(one.entry.set), others = purpose(other.entry.set);
         if (mine < others || (mine == others && j < i))
           dropped.try_emplace(i, fmt::format("is in {} and in {}", one.entry.set, other.entry.set));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/source/lines.hpp"
+#include "data/source/preprocess.hpp"
 #include "data/source/spline.hpp"
 
 namespace gyrus {
@@ -78,6 +79,7 @@ Grid<float> resample_image(const Grid<float>& image, const std::array<double, 3>
 
 Grid<std::uint8_t> resample_labels(const Grid<std::uint8_t>& labels, const std::array<double, 3>& spacing,
                                    const std::array<double, 3>& new_spacing, Interpolation interpolation) {
+  if (is_empty(labels)) return Grid<std::uint8_t>(resampled_size(labels.size, spacing, new_spacing));
   const auto samples = resample(labels, spacing, new_spacing, interpolation);
   Grid<std::uint8_t> result(samples.size);
   std::transform(samples.values.begin(), samples.values.end(), result.values.begin(),

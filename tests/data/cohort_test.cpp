@@ -125,7 +125,7 @@ TEST_F(Cohort, ASubjectInTwoSetsIsRefused) {
   write_text(scratch_ / "split.csv", "subject,split\nA,val\nB,val\nA,test\n");
   EXPECT_THAT(listing_error(),
               AllOf(HasSubstr("subject A is in two sets: val ("), HasSubstr("line 2) and test ("),
-                    HasSubstr("line 4); list it in one, or give data.leakage=drop")));
+                    HasSubstr("line 4); list it in one, give data.leakage=drop, or")));
 }
 
 TEST_F(Cohort, ATrainingSubjectInTheLesionSetOfAnotherSourceIsRefused) {

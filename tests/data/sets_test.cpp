@@ -53,8 +53,9 @@ class Sets : public testing::Test {
 
 TEST_F(Sets, AVolumeListedTwiceIsAnErrorUnlessTheOptionSaysWhatToDo) {
   write("one", "A,A,train\nB,B,train\nA,A,train\nA,A,train\n");
-  EXPECT_THAT(error(), AllOf(HasSubstr("A is listed twice in set train: "), HasSubstr("one.csv line 2 and "),
-                             HasSubstr("one.csv line 4; list it once, or give data.duplicates=drop")));
+  EXPECT_THAT(error(),
+              AllOf(HasSubstr("A is listed twice in set train: "), HasSubstr("one.csv line 2 and "),
+                    HasSubstr("one.csv line 4; list it once, give one another id, or data.duplicates=drop")));
   options_.duplicates = "drop";
   EXPECT_THAT(listed(), ElementsAre("train/A", "train/B", "lesions/X1"));
   EXPECT_THAT(said_, AllOf(HasSubstr("data.duplicates=drop: 2 volumes are taken out of the lists"),

@@ -207,6 +207,27 @@ TEST(DataConfigs, TheFourMillimetreVariantDiffersInResolutionOnly) {
   EXPECT_NE(coarse.root, full.root);
 }
 
+TEST(DataConfigs, EveryDataSetFitsBothProfiles) {
+  int count = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(std::filesystem::path(GYRUS_SOURCE_DIR) / "configs" / "data")) {
+    const std::string name = file.path().stem();
+    EXPECT_EQ(test::shipped_data(name).name, name);
+    EXPECT_EQ(test::shipped_data(name, {"profile=reference"}).duplicates, "keep");
+    ++count;
+  }
+  EXPECT_GE(count, 14);
+}
+
+TEST(DataConfigs, TheDocumentedTrainingOnThePapersCohortsComposes) {
+  const auto options = test::shipped_data(
+      "paper",
+      {"experiment=paper", "validation.set=brats21_val", "evaluation.threshold_sets=[brats21_val,mslub_val]",
+       "evaluation.test_sets=[brats21_test,mslub_test]", "evaluation.healthy_sets=[test]"});
+  EXPECT_EQ(options.sources, (std::vector<std::string>{"ixi", "brats21", "mslub"}));
+  EXPECT_EQ(options.augment.gamma, 0.5);
+}
+
 TEST(DataConfigs, TheExampleOfTheDocumentIsADataSet) {
   const std::string text = read_file(std::filesystem::path(GYRUS_SOURCE_DIR) / "docs" / "data.md");
   const std::size_t begin = text.find("```yaml\n") + 8;
