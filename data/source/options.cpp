@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "launch/error.hpp"
 
@@ -55,6 +56,25 @@ void SourceOptions::validate(const std::string& name) const {
     throw ConfigError(fmt::format("{}: give exactly one of table, subjects and scan", here));
   if (extract.empty() != extract_from.empty())
     throw ConfigError(fmt::format("{}: extract and extract_from go together; one of them is empty", here));
+  for (const auto& [option, pattern] : {std::pair{"scan", &scan},
+                                        {"extract_from", &extract_from},
+                                        {"extract", &extract},
+                                        {"join_key", &join_key},
+                                        {"subject", &subject},
+                                        {"id", &id},
+                                        {"set", &set},
+                                        {"image", &image},
+                                        {"mask", &mask},
+                                        {"lesion", &lesion},
+                                        {"age", &age},
+                                        {"site", &site}}) {
+    if (pattern->rfind('{') != std::string::npos &&
+        pattern->find('}', pattern->rfind('{')) == std::string::npos)
+      throw ConfigError(fmt::format("{}.{}: '{}' has a brace that is not closed", here, option, *pattern));
+  }
+  if (scan.find("{file}") != std::string::npos)
+    throw ConfigError(
+        fmt::format("{}.scan: {{file}} is the whole path that was found; name the part otherwise", here));
   if (val_share + test_share > 1.0 + 1e-9)
     throw ConfigError(fmt::format("{}: val_share {} and test_share {} are more than all subjects", here,
                                   val_share, test_share));

@@ -21,6 +21,7 @@ bool match_from(std::string_view pattern, std::string_view text, NamedParts& par
   }
   if (pattern.empty()) return text.empty();
   const std::size_t close = pattern.find('}');
+  require(close != std::string_view::npos, "braces of patterns are closed");
   const std::string name(pattern.substr(1, close - 1));
   pattern.remove_prefix(close + 1);
   if (const auto known = parts.find(name); known != parts.end())

@@ -158,7 +158,7 @@ TEST_F(DrawnSets, TooFewSubjectsAreAnError) {
   EXPECT_EQ(error(), "data.source.one: 2 subjects cannot be divided by val_share=0.1 and test_share=0.25");
 }
 
-TEST_F(DrawnSets, SharesThatDoNotFitAreConfigurationErrors) {
+TEST_F(DrawnSets, OptionsOfASourceThatDoNotFitAreConfigurationErrors) {
   const auto config_error = [&] { return error_of<ConfigError>([&] { source("one").validate("one"); }); };
   EXPECT_EQ(config_error(), "");
   source("one").set = "{split}";
@@ -169,6 +169,12 @@ TEST_F(DrawnSets, SharesThatDoNotFitAreConfigurationErrors) {
   source("one").val_share = 0.0;
   source("one").extract = "{a}";
   EXPECT_THAT(config_error(), HasSubstr("extract and extract_from go together"));
+  source("one").extract_from = "{b";
+  EXPECT_EQ(config_error(), "data.source.one.extract_from: '{b' has a brace that is not closed");
+  source("one").extract_from = "{b}";
+  source("one").table = "";
+  source("one").scan = "{file}.nii";
+  EXPECT_THAT(config_error(), HasSubstr("data.source.one.scan: {file} is the whole path that was found"));
 }
 
 TEST_F(Sets, AgesThatAreNoNumbersAreUnknownAndSitesAreText) {

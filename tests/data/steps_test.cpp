@@ -144,6 +144,16 @@ TEST(Steps, ResampleKeepsTheFirstVoxelsPlaceAndTheWholeAffine) {
   EXPECT_EQ(triple.image.at(1, 2, 3), 222.0f);
 }
 
+TEST(Steps, ABrainThatFallsBetweenTheNewVoxelsIsAnError) {
+  auto options = plain_options({"resample"});
+  options.resample.spacing = {4, 4, 4};
+  auto triple = numbered({8, 8, 8});
+  std::fill(triple.mask.values.begin(), triple.mask.values.end(), std::uint8_t{0});
+  triple.mask.at(1, 1, 1) = 1;
+  EXPECT_EQ(error_of<DataError>([&] { run_steps(options.steps, options, "v", triple); }),
+            "v: no brain is left after resample to 2x2x2 voxels");
+}
+
 TEST(Steps, VoxelSizesThatNeedAbsurdMemoryAreRefused) {
   auto options = plain_options({"resample"});
   auto triple = numbered({8, 8, 8});
