@@ -31,10 +31,9 @@ std::vector<Exclusion> read_exclusions(const std::filesystem::path& root) {
   std::vector<Exclusion> exclusions;
   for (std::size_t row = 0; row < table.num_rows(); ++row) {
     exclusions.push_back({table.value(row, "source"), table.value(row, "set"), table.value(row, "id"),
-                          table.value(row, "reason"), table.line_of(row)});
+                          table.value(row, "reason"), table.place(row)});
     if (exclusions.back().set.empty() || exclusions.back().id.empty())
-      throw DataError(
-          fmt::format("{} line {} names no volume: give set and id", path.string(), table.line_of(row)));
+      throw DataError(fmt::format("{} names no volume: give set and id", table.place(row)));
   }
   return exclusions;
 }

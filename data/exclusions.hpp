@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -17,8 +16,8 @@ struct Exclusion {
   std::string source;
   std::string set;
   std::string id;
-  std::string reason;    // for people
-  std::size_t line = 0;  // of the file; 0 when it was not read from one
+  std::string reason;      // for people
+  std::string place = {};  // file and line, for messages; empty when it was not read from one
 };
 
 /// Those of data.root; none when there is no list. @throws DataError with the line of a malformed one

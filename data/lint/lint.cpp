@@ -55,14 +55,14 @@ Lint::Lint(const DataOptions& options, std::size_t num_threads) : options_(optio
         "data.kind=hdf5 has no sources to check: its files are read as they are; `gyrus shards repack` makes "
         "shards of them, which `gyrus shards verify` checks");
   exclusions_ = read_exclusions(options.root);
-  report_.rows = without(list_entries(options), exclusions_, fs::path(options.root) / exclusions_file);
+  report_.rows = without(list_entries(options), exclusions_);
   facts_ = read_volumes(options, report_.rows, num_threads);
   make_report();
 }
 
 void Lint::make_report() {
   auto& findings = report_.findings;
-  findings = check_list(report_.rows, facts_, options_.fold_strata);
+  findings = check_list(report_.rows, facts_, options_);
   for (std::size_t i = 0; i < facts_.size(); ++i)
     for (Finding finding : facts_[i].findings) {
       finding.rows = {i};

@@ -8,6 +8,8 @@
 #include <map>
 #include <set>
 
+#include "data/source/overlap.hpp"
+
 namespace gyrus {
 namespace {
 
@@ -37,29 +39,31 @@ std::string sets_and_places(const Rows& rows, const Positions& positions) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-/// A subject that is trained on is in no other set; inside a source it is in one set only.
-void check_sets(const Rows& rows, std::vector<Finding>& findings) {
+/// What the preparation does about it when it is no error.
+std::string by_policy(const char* option, const std::string& policy) {
+  return policy == "fail" ? "" : fmt::format(" (data.{}={})", option, policy);
+}
+
+void check_sets(const Rows& rows, const std::string& policy, std::vector<Finding>& findings) {
   for (const auto& positions : grouped(rows, [&](std::size_t i) { return rows[i].entry.subject; })) {
-    std::set<std::string> sets;
-    std::map<std::string, std::set<std::string>> sets_of_source;
+    const bool is_divided = std::any_of(positions.begin(), positions.end(), [&](std::size_t i) {
+      return std::any_of(positions.begin(), positions.end(),
+                         [&](std::size_t j) { return do_conflict(rows[i], rows[j]); });
+    });
+    if (!is_divided) continue;
     Positions trains;
-    for (const std::size_t i : positions) {
-      sets.insert(rows[i].entry.set);
-      sets_of_source[rows[i].source].insert(rows[i].entry.set);
+    for (const std::size_t i : positions)
       if (rows[i].entry.set == "train") trains.push_back(i);
-    }
-    const bool is_divided = std::any_of(sets_of_source.begin(), sets_of_source.end(),
-                                        [](const auto& entry) { return entry.second.size() > 1; });
-    if (sets.size() == 1 || (trains.empty() && !is_divided)) continue;
-    findings.push_back({Check::two_sets, true,
-                        fmt::format("subject {}: {}", rows[positions.front()].entry.subject,
-                                    sets_and_places(rows, positions)),
-                        positions, trains});
+    findings.push_back({Check::two_sets, policy == "fail",
+                        fmt::format("subject {}: {}{}", rows[positions.front()].entry.subject,
+                                    sets_and_places(rows, positions), by_policy("leakage", policy)),
+                        positions, policy == "keep" ? Positions{} : trains});
   }
 }
 
 bool same_content(const CohortEntry& a, const CohortEntry& b) {
-  return a.subject == b.subject && a.image == b.image && a.mask == b.mask && a.lesion == b.lesion;
+  return a.subject == b.subject && a.image == b.image && a.mask == b.mask && a.lesion == b.lesion &&
+         a.lesion_labels == b.lesion_labels;
 }
 
 std::vector<Positions> grouped_by_name(const Rows& rows) {
@@ -73,15 +77,18 @@ bool are_equal(const Rows& rows, const Positions& positions) {
                      [&](std::size_t i) { return same_content(first, rows[i].entry); });
 }
 
-void check_names(const Rows& rows, std::vector<Finding>& findings) {
-  for (const auto& positions : grouped_by_name(rows)) {
+void check_names(const Rows& rows, const std::string& policy, std::vector<Finding>& findings) {
+  const auto name = [&](std::size_t i) { return std::pair(rows[i].entry.set, rows[i].entry.id); };
+  for (const auto& positions : grouped(rows, name)) {
     if (positions.size() == 1) continue;
-    const CohortEntry& first = rows[positions.front()].entry;
+    const bool is_safe = are_equal(rows, positions);
     findings.push_back(
-        {Check::listed_twice, true,
-         fmt::format("{}{}: {}", first.id, are_equal(rows, positions) ? "" : ", with other files or subjects",
-                     sets_and_places(rows, positions)),
-         positions, Positions(positions.begin() + 1, positions.end())});
+        {Check::listed_twice, policy == "fail",
+         fmt::format("{}{}: {}{}", rows[positions.front()].entry.id,
+                     is_safe ? "" : ", with other files or subjects", sets_and_places(rows, positions),
+                     by_policy("duplicates", policy)),
+         positions,
+         is_safe && policy != "keep" ? Positions(positions.begin() + 1, positions.end()) : Positions{}});
   }
 }
 
@@ -149,13 +156,13 @@ void check_traits(const Rows& rows, const std::vector<std::string>& strata, std:
 }  // namespace
 
 std::vector<Finding> check_list(const Rows& rows, const std::vector<VolumeFacts>& facts,
-                                const std::vector<std::string>& fold_strata) {
+                                const DataOptions& options) {
   std::vector<Finding> findings;
-  check_sets(rows, findings);
-  check_names(rows, findings);
+  check_sets(rows, options.leakage, findings);
+  check_names(rows, options.duplicates, findings);
   check_bytes(rows, facts, findings);
   check_grids(rows, facts, findings);
-  check_traits(rows, fold_strata, findings);
+  check_traits(rows, options.fold_strata, findings);
   return findings;
 }
 

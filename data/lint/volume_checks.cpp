@@ -152,7 +152,7 @@ class VolumeCheck {
   void check_lesion(const Grid<float>& lesion, const Grid<float>& image, const Grid<float>* mask) {
     std::size_t total = 0, outside = 0;
     for (std::size_t i = 0; i < lesion.values.size(); ++i) {
-      if (!is_set(lesion.values[i])) continue;
+      if (!is_lesion(lesion.values[i])) continue;
       ++total;
       outside += mask != nullptr ? !is_set(mask->values[i]) : image.values[i] == 0.0f;
     }
@@ -161,6 +161,12 @@ class VolumeCheck {
     add(Check::lesion_off_brain, share > max_lesion_share_outside,
         fmt::format("{}: {} of {} lesion voxels ({:.1f} %) lie outside the brain mask",
                     entry_.lesion.string(), outside, total, 100.0 * share));
+  }
+
+  bool is_lesion(float label) const {
+    const auto& labels = entry_.lesion_labels;
+    if (labels.empty()) return is_set(label);
+    return std::find(labels.begin(), labels.end(), std::llround(label)) != labels.end();
   }
 
   const CohortEntry& entry_;

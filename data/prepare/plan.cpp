@@ -37,6 +37,8 @@ std::string recipe_of(const DataOptions& options, const ShardPlan& plan, SourceD
   preparation.erase("quantise");
   nlohmann::json recipe = {
       {"version", shard_format::version}, {"preparation", preparation}, {"volumes", nlohmann::json::array()}};
+  if (preparation.contains("match_histogram.reference"))
+    recipe["reference"] = digests.of(options.match_histogram.reference);
   for (const auto& entry : plan.entries) {
     nlohmann::json sources;
     try {

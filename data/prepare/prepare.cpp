@@ -54,9 +54,11 @@ std::optional<Manifest> usable_manifest(const DataOptions& options) {
 
 /// A prepared folder may be moved to a machine without its sources.
 bool has_sources(const DataOptions& options) {
+  std::error_code ignored;
   return options.kind == "phantom" ||
-         std::all_of(options.sources.begin(), options.sources.end(),
-                     [&](const auto& name) { return fs::is_directory(options.source.at(name).folder); });
+         std::all_of(options.sources.begin(), options.sources.end(), [&](const auto& name) {
+           return fs::is_directory(options.source.at(name).folder, ignored);
+         });
 }
 
 std::string text_of(const fs::path& file) {

@@ -19,8 +19,9 @@ struct CohortEntry {
   double age = 0.0;  // years; NaN when unknown
   std::string site;  // scanner or hospital; empty when unknown
   std::int64_t label = 0;
-  std::filesystem::path image, mask, lesion;  // NIfTI; mask and lesion may be empty
-  std::uint64_t phantom_subject = 0;          // number in its set, when generated
+  std::filesystem::path image, mask, lesion;     // NIfTI; mask and lesion may be empty
+  std::vector<std::int64_t> lesion_labels = {};  // values of `lesion` that are lesion; empty: all but 0
+  std::uint64_t phantom_subject = 0;             // number in its set, when generated
 };
 
 /// A volume and where it is listed.
@@ -35,12 +36,11 @@ struct ListedEntry {
 std::vector<ListedEntry> list_entries(const DataOptions& options);
 
 /// The rows that are left: each of `exclusions` leaves out one of its source, set and id, the last one first.
-/// @param file  of the exclusions. @throws DataError with the line of one that leaves out nothing
-std::vector<ListedEntry> without(std::vector<ListedEntry> rows, const std::vector<Exclusion>& exclusions,
-                                 const std::filesystem::path& file);
+/// @throws DataError with the line of one that leaves out nothing
+std::vector<ListedEntry> without(std::vector<ListedEntry> rows, const std::vector<Exclusion>& exclusions);
 
 /// All volumes of the configured data set, set after set, without those that `exclusions.csv` in data.root
-/// leaves out.
+/// leaves out. What `data.duplicates` and `data.leakage` drop is said in a warning.
 /// @throws DataError as list_entries and without; duplicate volumes, a subject in two sets
 std::vector<CohortEntry> list_cohort(const DataOptions& options);
 

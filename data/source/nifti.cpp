@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <system_error>
 #include <vector>
 
 #include "launch/error.hpp"
@@ -27,14 +28,19 @@ struct StreamTraits {
   static void close(type stream) { gzclose(stream); }
 };
 
-constexpr std::int64_t max_axis = 4096;  // no memory is taken on the word of a damaged header
+// No memory is taken and nothing is skipped on the word of a damaged header.
+constexpr std::int64_t max_axis = 4096;
+constexpr std::int64_t max_voxel_offset = std::int64_t{1} << 28;  // header extensions are small
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
   throw DataError(fmt::format("{}: {}", path.string(), what));
 }
 
 Handle<ImageTraits> read_header(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) throw DataError(fmt::format("{} does not exist", path.string()));
+  std::error_code problem;  // none for a file that is not there
+  if (!std::filesystem::exists(path, problem))
+    throw DataError(problem ? fmt::format("cannot read {}: {}", path.string(), problem.message())
+                            : fmt::format("{} does not exist", path.string()));
   nifti_set_debug_level(0);  // the library prints to stderr otherwise
   Handle<ImageTraits> image(nifti_image_read(path.c_str(), 0));
   if (!image) fail(path, "is not a NIfTI file, or its header is damaged");
@@ -49,6 +55,12 @@ Handle<ImageTraits> read_header(const std::filesystem::path& path) {
                              fmt::join(shape, "x")));
     }
   }
+  if (header.nx * header.ny * header.nz > max_voxels)
+    fail(path, fmt::format("has {}x{}x{} voxels, which no brain scan has; is its header damaged?", header.nx,
+                           header.ny, header.nz));
+  if (header.iname_offset < 0 || header.iname_offset > max_voxel_offset)
+    fail(path,
+         fmt::format("says that its voxels begin at byte {}; is its header damaged?", header.iname_offset));
   if (header.ndim < 3)
     fail(path, fmt::format("has {} dimensions; a three-dimensional volume is wanted", header.ndim));
   for (const double spacing : {header.dx, header.dy, header.dz}) {
@@ -63,12 +75,14 @@ Handle<ImageTraits> read_header(const std::filesystem::path& path) {
 std::vector<char> read_bytes(const nifti_image& header, const std::filesystem::path& path) {
   const auto bytes = static_cast<std::size_t>(header.nvox) * static_cast<std::size_t>(header.nbyper);
   const Handle<StreamTraits> stream(gzopen(path.c_str(), "rb"));  // reads plain files too
-  std::vector<char> buffer(bytes);
   if (!stream || gzseek(stream.get(), header.iname_offset, SEEK_SET) < 0) fail(path, "cannot be read");
+  constexpr std::size_t most_at_once = std::size_t{1} << 24;
+  std::vector<char> buffer;  // grows with what is really there
   std::size_t done = 0;
   while (done < bytes) {
-    const auto part = static_cast<unsigned>(std::min<std::size_t>(bytes - done, std::size_t{1} << 30));
-    const int got = gzread(stream.get(), buffer.data() + done, part);
+    const std::size_t part = std::min(bytes - done, most_at_once);
+    if (buffer.size() < done + part) buffer.resize(std::min(bytes, std::max(2 * buffer.size(), done + part)));
+    const int got = gzread(stream.get(), buffer.data() + done, static_cast<unsigned>(part));
     if (got < 0) fail(path, "is truncated or damaged: its compressed data cannot be read");
     if (got == 0) fail(path, fmt::format("is truncated: {} of {} bytes of voxels", done, bytes));
     done += static_cast<std::size_t>(got);

@@ -195,6 +195,31 @@ TEST_F(LintTree, LesionsOutsideTheBrainAreCounted) {
   EXPECT_THAT(only(Check::lesion_off_brain, false).text, HasSubstr("28 of 64"));
 }
 
+TEST_F(LintTree, OnlyTheLabelsThatAreLesionCount) {
+  write(file([](int x, int y, int) { return inside(x, y, 3, 4)   ? 4.0f
+                                            : inside(x, y, 0, 7) ? 2.0f
+                                                                 : 0.0f; }),
+        "P_lesion.nii");
+  EXPECT_THAT(only(Check::lesion_off_brain, true).text, HasSubstr("192 of 256 lesion voxels"));
+  options_.source["patients"].lesion_labels = {4};
+  EXPECT_THAT(lint().findings, IsEmpty());
+}
+
+TEST_F(LintTree, WhatIsDroppedOrKeptOnPurposeIsAWarning) {
+  write_table("A,train\nB,train\nA,train\nC,val\nD,test\nB,test\n");
+  options_.duplicates = options_.leakage = "drop";
+  LintReport report = lint();
+  EXPECT_THAT(kinds(report),
+              ElementsAre(std::pair(Check::two_sets, false), std::pair(Check::listed_twice, false)));
+  EXPECT_THAT(report.findings[0].text, HasSubstr("B.nii) (data.leakage=drop)"));
+  EXPECT_THAT(report.findings[1].text, HasSubstr("A.nii) (data.duplicates=drop)"));
+  EXPECT_THAT(report.findings[1].leave_out, ElementsAre(2));
+  options_.duplicates = options_.leakage = "keep";
+  report = lint();
+  EXPECT_THAT(report.findings, SizeIs(2));
+  for (const Finding& finding : report.findings) EXPECT_THAT(finding.leave_out, IsEmpty());
+}
+
 TEST_F(LintTree, TheSameBytesUnderTwoNamesAreFound) {
   std::filesystem::copy_file(path("A.nii"), path("B.nii"), std::filesystem::copy_options::overwrite_existing);
   EXPECT_EQ(only(Check::identical, false).text,
@@ -220,8 +245,8 @@ TEST_F(LintTree, VolumesUnlikeTheOthersOfTheirSourceAreNamed) {
 
 TEST_F(LintTree, UnknownAgesAndSitesMatterWhereFoldsAreStratified) {
   options_.fold_strata = {"age"};
-  write_text(folder_ / "ages.csv", "ID,Age\nA,30\nB,40\n");
-  options_.source["healthy"].age_table = "ages.csv";
+  write_text(folder_ / "split.csv", "subject,split,age\nA,train,30\nB,train,40\nC,val,\nD,test,\n");
+  options_.source["healthy"].age = "{age}";
   EXPECT_EQ(only(Check::unknown_traits, false).text,
             "subject C (" + path("split.csv") + " line 4): age unknown");  // D and P are not divided
   options_.fold_strata = {"site"};

@@ -71,6 +71,9 @@ inline DataOptions small_phantom(const std::filesystem::path& root) {
   return options;
 }
 
+/// `data=NAME` of configs/, with further overrides; checked.
+DataOptions shipped_data(const std::string& name, const std::vector<std::string>& overrides = {});
+
 /// Fields of a NIfTI-1 file that a test may want wrong.
 struct NiftiFile {
   std::vector<std::int16_t> shape = {4, 3, 2};

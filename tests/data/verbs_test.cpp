@@ -11,6 +11,7 @@
 #include "data/shard/verify.hpp"
 #include "data/shard/writer.hpp"
 #include "data/shards_verb.hpp"
+#include "data/source/cohort.hpp"
 #include "data/storage/h5.hpp"
 #include "launch/config/config.hpp"
 #include "launch/files.hpp"
@@ -250,22 +251,8 @@ TEST_F(ShardsVerb, RepackKeepsSites) {
   EXPECT_EQ(ShardDescription::of_file(scratch() / "new" / "val-00000.h5").volumes.at(0).site, "Guys");
 }
 
-DataOptions shipped(const std::string& name) {
-  DataOptions options;
-  const std::filesystem::path folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs";
-  test::Scratch scratch;
-  test::write_text(scratch / "data_test.yaml", "defaults:\n  - data: " + name + "\n");
-  Config::compose({.config_folder = folder,
-                   .extra_folders = {scratch.path()},
-                   .config_name = "data_test",
-                   .overrides = {}})
-      .bind("data", options);
-  options.validate();
-  return options;
-}
-
 TEST(DataConfigs, ThePhantomIsTheOneOfTheQuickstart) {
-  const auto options = shipped("phantom");
+  const auto options = test::shipped_data("phantom");
   EXPECT_EQ(options.kind, "phantom");
   EXPECT_EQ(options.image_size, (std::vector<std::int64_t>{48, 48, 16}));
   EXPECT_EQ(options.phantom.train_subjects, 96);
@@ -273,13 +260,57 @@ TEST(DataConfigs, ThePhantomIsTheOneOfTheQuickstart) {
 }
 
 TEST(DataConfigs, TheFourMillimetreVariantDiffersInResolutionOnly) {
-  const auto full = shipped("ixi_shared"), coarse = shipped("ixi_shared_4mm");
+  const auto full = test::shipped_data("ixi_shared"), coarse = test::shipped_data("ixi_shared_4mm");
   EXPECT_EQ(full.image_size, (std::vector<std::int64_t>{96, 96, 50}));
   EXPECT_EQ(coarse.image_size, (std::vector<std::int64_t>{48, 48, 25}));
   EXPECT_EQ(coarse.downsample, 2);
   EXPECT_EQ(coarse.sources, full.sources);
   EXPECT_EQ(coarse.source.at("synthetic").set, "synthetic_{split}");
   EXPECT_NE(coarse.root, full.root);
+}
+
+TEST(DataConfigs, EveryDataSetFitsBothProfiles) {
+  int count = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(std::filesystem::path(GYRUS_SOURCE_DIR) / "configs" / "data")) {
+    const std::string name = file.path().stem();
+    EXPECT_EQ(test::shipped_data(name).name, name);
+    EXPECT_EQ(test::shipped_data(name, {"profile=reference"}).duplicates, "keep");
+    ++count;
+  }
+  EXPECT_GE(count, 14);
+}
+
+TEST(DataConfigs, TheDocumentedTrainingOnThePapersCohortsComposes) {
+  const auto options = test::shipped_data(
+      "paper",
+      {"experiment=paper", "validation.set=brats21_val", "evaluation.threshold_sets=[brats21_val,mslub_val]",
+       "evaluation.test_sets=[brats21_test,mslub_test]", "evaluation.healthy_sets=[test]"});
+  EXPECT_EQ(options.sources, (std::vector<std::string>{"ixi", "brats21", "mslub"}));
+  EXPECT_EQ(options.augment.gamma, 0.5);
+}
+
+TEST(DataConfigs, TheExampleOfTheDocumentIsADataSet) {
+  const std::string text = read_file(std::filesystem::path(GYRUS_SOURCE_DIR) / "docs" / "data.md");
+  const std::size_t begin = text.find("```yaml\n") + 8;
+  const test::Scratch scratch;
+  for (const char* folder :
+       {"data", "scans/control/A", "scans/control/B", "scans/patient/HH/C", "scans/patient/HH/D"})
+    std::filesystem::create_directories(scratch / folder);
+  test::write_text(scratch / "data/mine.yaml", text.substr(begin, text.find("```", begin) - begin));
+  for (const char* subject : {"control/A/A", "control/B/B", "patient/HH/C/C", "patient/HH/D/D"})
+    test::write_text(scratch / (std::string("scans/") + subject + "_t2.nii.gz"), "");
+  DataOptions options;
+  Config::compose({.config_folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs",
+                   .extra_folders = {scratch.path()},
+                   .overrides = {"data=mine"}})
+      .bind("data", options);
+  options.validate();
+  std::map<std::string, std::string> sites;
+  for (auto& [name, source] : options.source) source.folder = (scratch / "scans").string();
+  for (const auto& entry : list_cohort(options)) sites[entry.set] += entry.site;
+  EXPECT_EQ(sites, (std::map<std::string, std::string>{
+                       {"train", ""}, {"val", ""}, {"patients_val", "HH"}, {"patients_test", "HH"}}));
 }
 
 }  // namespace
