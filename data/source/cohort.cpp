@@ -69,8 +69,7 @@ void check_folder(const std::filesystem::path& folder, const std::string& wanted
 
 void check_columns(const SourceOptions& source, const Table& rows, const std::string& wanted_by) {
   std::vector<std::string> columns;
-  for (const auto* pattern : {&source.subject, &source.id, &source.set, &source.image, &source.mask,
-                              &source.lesion, &source.age, &source.site}) {
+  for (const auto& [option, pattern] : source.volume_patterns()) {
     for (auto& column : columns_of_pattern(*pattern)) columns.push_back(std::move(column));
   }
   rows.check_columns(columns, wanted_by);

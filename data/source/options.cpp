@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 #include "launch/error.hpp"
 
@@ -48,6 +47,11 @@ void SourceOptions::fields(Fields& fields) {
                {.min = 0});
 }
 
+std::vector<std::pair<const char*, const std::string*>> SourceOptions::volume_patterns() const {
+  return {{"subject", &subject}, {"id", &id},         {"set", &set}, {"image", &image},
+          {"mask", &mask},       {"lesion", &lesion}, {"age", &age}, {"site", &site}};
+}
+
 void SourceOptions::validate(const std::string& name) const {
   const std::string here = "data.source." + name;
   if (folder.empty()) throw ConfigError(fmt::format("{}.folder is empty", here));
@@ -56,18 +60,11 @@ void SourceOptions::validate(const std::string& name) const {
     throw ConfigError(fmt::format("{}: give exactly one of table, subjects and scan", here));
   if (extract.empty() != extract_from.empty())
     throw ConfigError(fmt::format("{}: extract and extract_from go together; one of them is empty", here));
-  for (const auto& [option, pattern] : {std::pair{"scan", &scan},
-                                        {"extract_from", &extract_from},
-                                        {"extract", &extract},
-                                        {"join_key", &join_key},
-                                        {"subject", &subject},
-                                        {"id", &id},
-                                        {"set", &set},
-                                        {"image", &image},
-                                        {"mask", &mask},
-                                        {"lesion", &lesion},
-                                        {"age", &age},
-                                        {"site", &site}}) {
+  auto patterns = volume_patterns();
+  patterns.insert(
+      patterns.end(),
+      {{"scan", &scan}, {"extract_from", &extract_from}, {"extract", &extract}, {"join_key", &join_key}});
+  for (const auto& [option, pattern] : patterns) {
     if (pattern->rfind('{') != std::string::npos &&
         pattern->find('}', pattern->rfind('{')) == std::string::npos)
       throw ConfigError(fmt::format("{}.{}: '{}' has a brace that is not closed", here, option, *pattern));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launch/config/fields.hpp"
@@ -41,6 +42,8 @@ struct SourceOptions {
   std::int64_t split_seed = 1;
 
   void fields(Fields& fields);
+  /// What is filled in for each volume: option and pattern.
+  std::vector<std::pair<const char*, const std::string*>> volume_patterns() const;
   /// @param name  of the source, for messages
   /// @throws ConfigError
   void validate(const std::string& name) const;

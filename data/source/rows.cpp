@@ -66,8 +66,7 @@ std::string comparable(const std::string& key) {
 /// Columns of the joined table that the source's patterns use.
 std::vector<std::string> used_columns(const SourceOptions& source, const Table& rows, const Table& joined) {
   std::vector<std::string> used;
-  for (const auto* pattern : {&source.subject, &source.id, &source.set, &source.image, &source.mask,
-                              &source.lesion, &source.age, &source.site})
+  for (const auto& [option, pattern] : source.volume_patterns())
     for (const auto& column : columns_of_pattern(*pattern))
       if (!rows.has_column(column) && joined.has_column(column)) used.push_back(column);
   return used;
