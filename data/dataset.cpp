@@ -160,7 +160,8 @@ struct Dataset::State {
       places.insert(places.end(), set.places.begin(), set.places.end());
     }
     const auto dividable = dividable_subjects(volumes);
-    const auto held_out = subjects_of_fold(dividable, options.folds, options.fold, options.fold_seed);
+    const auto held_out =
+        subjects_of_fold(dividable, {options.folds, options.fold, options.fold_seed, options.fold_strata});
     const bool val_has_lesions = std::any_of(volumes.begin(), volumes.end(), [](const auto& volume) {
       return volume.set == "val" && volume.label != 0;
     });
@@ -310,6 +311,7 @@ Volume Dataset::read_volume(const std::string& set, std::int64_t index) const {
                 .mask = {},
                 .lesion = {},
                 .age = info.age,
+                .site = info.site,
                 .label = info.label,
                 .spacing = info.spacing};
   const auto pixels = static_cast<std::size_t>(info.height * info.width);

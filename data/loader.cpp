@@ -11,8 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include "data/augment.hpp"
-#include "data/augment_operators.hpp"
+#include "data/augment/augment.hpp"
+#include "data/augment/operators.hpp"
 #include "launch/error.hpp"
 #include "launch/topology.hpp"
 
@@ -153,7 +153,8 @@ void Loader::State::check_sample(const Sample& sample) const {
   const auto augmentation = draw_augmentation(augment, seed, sample, info);
   const auto weights = source_weights(augmentation, sample.slice, info.depth);
   for (std::int64_t slice = 0; slice < info.depth; ++slice)
-    if (weights[static_cast<std::size_t>(slice)] != 0.0) dataset->check_slice(set, sample.volume, slice, false);
+    if (weights[static_cast<std::size_t>(slice)] != 0.0)
+      dataset->check_slice(set, sample.volume, slice, false);
 }
 
 /// @param sample  becomes the one that was read

@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
+#include "data/source/steps.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {
@@ -105,25 +107,6 @@ void PhantomOptions::fields(Fields& fields) {
   fields.field("test_subjects", test_subjects, "subjects with lesions for the test", {.min = 0});
 }
 
-void SourceOptions::fields(Fields& fields) {
-  fields.field("folder", folder, "folder of the NIfTI files; the other paths are relative to it",
-               {.may_change_on_resume = true});
-  fields.field("table", table, "CSV table with one row per volume; empty: `subjects` lists them");
-  fields.field("subjects", subjects, "names of the subjects, instead of a table");
-  fields.field("subject", subject,
-               "pattern of the subject's name; {column} stands for that column of the table");
-  fields.field("id", id, "pattern of the volume's name, unique in its set");
-  fields.field("set", set, "pattern of the set's name: train, val, test, or the name of a lesion set");
-  fields.field("image", image, "pattern of the image's file name");
-  fields.field("mask", mask,
-               "pattern of the brain mask's file name; empty: voxels of the image that are not 0");
-  fields.field("lesion", lesion, "pattern of the lesion label's file name; empty: healthy subjects");
-  fields.field("age_table", age_table, "CSV table with the subjects' ages; empty: ages unknown");
-  fields.field("age_key", age_key, "pattern of the subject's name in the table of ages");
-  fields.field("age_id_column", age_id_column, "column of the table of ages that holds that name");
-  fields.field("age_column", age_column, "column of the table of ages that holds the age in years");
-}
-
 void DataOptions::preparation_fields(Fields& fields) {
   fields.field(
       "kind", kind,
@@ -138,7 +121,17 @@ void DataOptions::preparation_fields(Fields& fields) {
                {.min = 0.0, .max = 100.0});
   fields.field("clip", clip,
                "limit intensities to [0, 1] after downsampling; false is the published behaviour");
-  fields.field("curvature_flow", curvature_flow, "smooth NIfTI images by three steps of curvature flow");
+  fields.field("steps", steps,
+               "what is done to NIfTI volumes, in this order (docs/data.md); resample, strip, "
+               "brain_box and match_histogram are done when they are named here",
+               {.choices = step_names()});
+  fields.group("resample", resample);
+  fields.field(
+      "brain_box_inclusive", brain_box_inclusive,
+      "step brain_box: keep the last plane of the brain along each axis; false loses it (published)");
+  fields.field("curvature_flow", curvature_flow,
+               "smooth NIfTI images by three steps of curvature flow, at their place in steps");
+  fields.group("match_histogram", match_histogram);
   fields.field("reorient", reorient,
                "bring NIfTI files to LPS axes; false takes arrays as they are (published)");
   fields.field(
@@ -147,6 +140,17 @@ void DataOptions::preparation_fields(Fields& fields) {
       "none: exact",
       {.choices = {"none", "uint16"}});
   fields.group("phantom", phantom);
+  fields.field("modality", modality,
+               "contrast of the images, as t1, t2 or flair: {modality} (and {MODALITY}) in the patterns of "
+               "sources");
+  fields.field("duplicates", duplicates,
+               "a volume listed twice in a set: fail; drop all but the first, and say so; keep both "
+               "(published)",
+               {.choices = {"fail", "drop", "keep"}});
+  fields.field("leakage", leakage,
+               "a subject in two sets: fail; drop it from train, then from val, and say so; keep it "
+               "(published)",
+               {.choices = {"fail", "drop", "keep"}});
   fields.field("sources", sources,
                "names of the groups of NIfTI files to prepare, each described in source.NAME");
   NamedSources named{sources, source};
@@ -188,6 +192,10 @@ void DataOptions::fields(Fields& fields) {
                {.min = 0});
   fields.field("fold_seed", fold_seed, "seed of that division; the run's seed does not matter to it",
                {.min = 0});
+  fields.field(
+      "fold_strata", fold_strata,
+      "out of age, site: every fold has equal parts of each site, and of young and old; []: at random",
+      {.choices = {"age", "site"}});
   fields.field("shard_volumes", shard_volumes, "volumes per shard when shards are made",
                {.min = 1, .may_change_on_resume = true});
   fields.field(
@@ -217,6 +225,8 @@ void DataOptions::validate() const {
   if (fold >= folds)
     throw ConfigError(
         fmt::format("data.fold is {}, but data.folds={} has the folds 0 to {}", fold, folds, folds - 1));
+  if (std::set<std::string>(fold_strata.begin(), fold_strata.end()).size() != fold_strata.size())
+    throw ConfigError(fmt::format("data.fold_strata names one twice: {}", fold_strata));
   if (root.empty()) throw ConfigError("data.root is empty: name the folder of the prepared shards");
   if (kind != "nifti") return;
   if (sources.empty()) throw ConfigError("data.sources is empty: name at least one source of NIfTI files");
@@ -227,13 +237,10 @@ void DataOptions::validate() const {
     const auto found = source.find(source_name);
     if (found == source.end())
       throw ConfigError(fmt::format("data.source has no entry {}, which data.sources names", source_name));
-    const auto& entry = found->second;
-    if (entry.folder.empty()) throw ConfigError(fmt::format("data.source.{}.folder is empty", source_name));
-    if (entry.image.empty()) throw ConfigError(fmt::format("data.source.{}.image is empty", source_name));
-    if (entry.table.empty() == entry.subjects.empty()) {
-      throw ConfigError(fmt::format("data.source.{}: give either table or subjects", source_name));
-    }
+    found->second.validate(source_name);
   }
+  resample.validate();
+  check_steps(*this);
 }
 
 std::map<std::string, std::string> DataOptions::preparation() const {
@@ -241,12 +248,24 @@ std::map<std::string, std::string> DataOptions::preparation() const {
   TextFields text;
   DataOptions(*this).preparation_fields(text);
   const bool generated = kind == "phantom";
+  const auto is_step = [&](const char* step) {
+    return std::find(steps.begin(), steps.end(), step) != steps.end();
+  };
+  std::set<std::string> unused = {"phantom"};
+  if (generated)
+    unused = {"source",    "steps",           "curvature_flow", "reorient",   "resample",
+              "brain_box", "match_histogram", "modality",       "duplicates", "leakage"};
+  for (const char* step : {"resample", "brain_box", "match_histogram"})
+    if (!is_step(step)) unused.insert(step);
   std::erase_if(text.values, [&](const auto& entry) {
-    const bool of_phantom = entry.first.starts_with("phantom.");
-    const bool of_files =
-        entry.first.starts_with("source") || entry.first == "curvature_flow" || entry.first == "reorient";
-    return entry.first.ends_with(".folder") || (generated ? of_files : of_phantom);
+    const std::string& option = entry.first;
+    const bool is_unused = std::any_of(unused.begin(), unused.end(),
+                                       [&](const auto& prefix) { return option.starts_with(prefix); });
+    return is_unused || option.ends_with(".folder");
   });
+  // Where the reference lies does not matter; its bytes are part of each shard's recipe.
+  if (const auto file = text.values.find("match_histogram.reference"); file != text.values.end())
+    file->second = std::filesystem::path(file->second).filename().string();
   return text.values;
 }
 

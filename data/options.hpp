@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/source/options.hpp"
 #include "launch/config/fields.hpp"
 
 namespace gyrus {
@@ -53,27 +54,6 @@ struct PhantomOptions {
   void fields(Fields& fields);
 };
 
-/// One folder of NIfTI files with the table that lists its volumes. In the patterns, {name} stands for that
-/// column of the table ({subject} also without a table).
-struct SourceOptions {
-  std::string folder;
-  std::string table;                  // CSV in the folder; empty: `subjects` lists them
-  std::vector<std::string> subjects;  // instead of a table
-  std::string subject =
-      "{subject}";               // pattern of the subject's name: no subject may be in two sets of a source
-  std::string id = "{subject}";  // pattern of the volume's name, unique in its set
-  std::string set = "{split}";   // pattern of the set's name: train, val, test, synthetic_val, ...
-  std::string image;             // pattern of the file, relative to the folder
-  std::string mask;              // pattern of the brain mask; empty: voxels of the image that are not 0
-  std::string lesion;            // pattern of the lesion label; empty: healthy
-  std::string age_table;         // CSV in the folder with ages; empty: ages unknown
-  std::string age_key = "{subject}";  // pattern of the subject's name in `age_id_column`
-  std::string age_id_column = "ID";
-  std::string age_column = "Age";
-
-  void fields(Fields& fields);
-};
-
 /// Which slices there are, how they are made and how they are read.
 struct DataOptions {
   std::string name;            // of the data set, for folders and tables
@@ -86,9 +66,10 @@ struct DataOptions {
   std::string source_policy = "auto";  // stream | node_cache | local_stage | device_cache: see ADR 0005
   StageOptions stage;
 
-  std::int64_t folds = 1;      // 1: sets as the tables have them
-  std::int64_t fold = 0;       // the part of the healthy subjects that is held out
-  std::int64_t fold_seed = 1;  // of the division, so that runs with other seeds share folds
+  std::int64_t folds = 1;                // 1: sets as the tables have them
+  std::int64_t fold = 0;                 // the part of the healthy subjects that is held out
+  std::int64_t fold_seed = 1;            // of the division, so that runs with other seeds share folds
+  std::vector<std::string> fold_strata;  // of age, site: what every fold has in equal parts
 
   std::int64_t shard_volumes = 16;  // volumes per file, when shards are made
   std::string codec = "deflate";    // none | deflate | lz4 | zstd
@@ -99,11 +80,19 @@ struct DataOptions {
       48, 48, 16};              // x, y, z of the finished volume; the crop is downsample times it
   std::int64_t downsample = 1;  // 1, 2 or 4
   std::vector<double> percentiles = {1.0, 99.0};  // of the brain, mapped to 0 and 1
-  bool curvature_flow = true;                     // three steps of edge-preserving smoothing of the image
-  bool clip = true;                               // to [0, 1] after downsampling (method.md Q26)
-  bool reorient = true;                           // to LPS axes by the file's affine (Q25)
-  std::string quantise = "none";                  // none | uint16
+  std::vector<std::string> steps = {"curvature_flow", "centre", "rescale",
+                                    "downsample"};  // of volumes that are read, in this order
+  ResampleOptions resample;
+  bool brain_box_inclusive = true;  // false: without the box's last plane along each axis (Q23)
+  bool curvature_flow = true;       // three steps of edge-preserving smoothing of the image
+  MatchHistogramOptions match_histogram;
+  bool clip = true;               // to [0, 1] after downsampling (method.md Q26)
+  bool reorient = true;           // to LPS axes by the file's affine (Q25)
+  std::string quantise = "none";  // none | uint16
   PhantomOptions phantom;
+  std::string modality;              // of the images: {modality} in the patterns of sources
+  std::string duplicates = "fail";   // fail | drop | keep: a volume listed twice in a set (Q20)
+  std::string leakage = "fail";      // fail | drop | keep: a subject in two sets (Q20)
   std::vector<std::string> sources;  // names of the entries of `source`
   std::map<std::string, SourceOptions> source;
 

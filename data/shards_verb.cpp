@@ -25,6 +25,10 @@ namespace {
 
 using nlohmann::json;
 
+std::size_t num_threads() {
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
 /// Sums over the volumes of one set.
 json summary_of_set(const Manifest& manifest, const std::string& set) {
   std::int64_t volumes = 0, slices = 0, brain = 0, lesion = 0, pixels = 0, lesion_volumes = 0, shards = 0;
@@ -124,7 +128,7 @@ int verify(const std::filesystem::path& path, bool as_json) {
   if (std::filesystem::is_directory(path)) {
     const auto manifest = Manifest::read(path);
     num_shards = manifest.shards.size();
-    for (const auto& shard : manifest.shards) add(verify_shard(path, shard));
+    for (const auto& found : verify_shards(path, manifest.shards, num_threads())) add(found);
   } else {
     add(verify_file(path));
   }
@@ -158,7 +162,7 @@ int repack_shards(const Arguments& given) {
          {.codec = codec_named(given.codec),
           .quantises = given.quantise == "uint16",
           .shard_volumes = given.shard_volumes,
-          .num_threads = std::max(1u, std::thread::hardware_concurrency())});
+          .num_threads = num_threads()});
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   std::uint64_t bytes = 0;
   const auto manifest = Manifest::read(given.target);
@@ -175,7 +179,7 @@ int quarantine_slices(const Arguments& given) {
     fmt::print("{}: no slice is in quarantine\n", given.path);
     return 0;
   }
-  const auto slices = find_unreadable(given.path);
+  const auto slices = find_unreadable(given.path, num_threads());
   write_quarantine(given.path, slices);
   for (const auto& slice : slices)
     fmt::print("{}: subject {}, slice {}: {}\n", slice.shard, slice.subject, slice.slice, slice.reason);

@@ -29,6 +29,7 @@ struct Volume {
   std::vector<std::uint8_t> mask;    // the same shape; 1 inside the brain
   std::vector<std::uint8_t> lesion;  // the same shape; 1 inside a lesion; all 0 in healthy volumes
   double age = 0.0;                  // years; NaN when unknown
+  std::string site;                  // scanner or hospital; empty when unknown
   std::int64_t label = 0;            // 0 healthy, 1 with lesion
   std::array<double, 3> spacing{};   // mm along x, y, z
   std::optional<Provenance> provenance = std::nullopt;  // of a volume that is made; shards keep it
@@ -46,6 +47,7 @@ struct VolumeInfo {
   std::string subject;
   std::string set;
   double age = 0.0;
+  std::string site;
   std::int64_t label = 0;
   std::int64_t depth = 0, height = 0, width = 0;
   std::array<double, 3> spacing{};

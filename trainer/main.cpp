@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/lint/lint_verb.hpp"
 #include "data/prepare/prepare.hpp"
 #include "data/shards_verb.hpp"
 #include "launch/command_line.hpp"
@@ -30,9 +31,12 @@ int version_verb(const Words&) {
 
 int completion(const Words& words);
 const Words checkpoint_commands = {"ls", "verify", "diff", "export", "import"};
+const Words sweep_commands = {"status", "resume", "collect"};
 
 const std::array verbs = {
     Verb{"train", "train a model; resumes by itself", train_verb, /*takes_overrides=*/true},
+    Verb{"lint", "look for mistakes in the sources of a data set",
+         [](const Words& words) { return lint_verb(words, bind_program_options); }, true},
     Verb{"prepare", "make HDF5 shards from NIfTI volumes, or the generated phantom",
          [](const Words& words) { return prepare_verb(words, bind_program_options); }, true},
     Verb{"shards",
@@ -53,13 +57,9 @@ const std::array verbs = {
          "explain"},
     Verb{"submit", "submit a SLURM job that trains, stops in time and resumes",
          [](const Words& words) { return submit_verb(words, check_submission); }, true},
-    Verb{"sweep",
-         "one run per combination of values",
-         [](const Words& words) { return sweep_verb(words, bind_program_options); },
-         true,
-         {"status", "resume", "collect"},
-         /*commands_are_optional=*/true,
-         {"status", "resume", "collect"}},
+    Verb{"sweep", "one run per combination of values",
+         [](const Words& words) { return sweep_verb(words, bind_program_options); }, true, sweep_commands,
+         /*commands_are_optional=*/true, sweep_commands},
     Verb{"completion",
          "print the completion script of bash, zsh or fish",
          completion,

@@ -33,19 +33,14 @@ struct Job {
 };
 
 /// The shard as its file describes it, when that file is whole.
-std::optional<ManifestShard> described(const fs::path& path) {
+std::optional<ManifestShard> as_its_file_says(const fs::path& path) {
   try {
     const std::string content = read_file(path);
     const auto description = ShardDescription::of_file(path);
     const bool is_whole = damaged_slices(ShardReader::open(path), description.volumes).empty();
     if (!is_whole) return std::nullopt;
-    return ManifestShard{.file = path.filename().string(),
-                         .set = description.set,
-                         .bytes = content.size(),
-                         .digest = digest64(content),
-                         .layout = description.layout,
-                         .volumes = description.volumes,
-                         .skipped = description.skipped};
+    return list_shard(path, content, description.set, description.layout, description.volumes,
+                      description.skipped);
   } catch (const DataError&) {
     return std::nullopt;
   }
@@ -68,7 +63,7 @@ std::optional<ManifestShard> existing(const fs::path& path, const ShardSettings&
   if (recipe_of_file(path) != settings.recipe) return std::nullopt;
   const auto entry = std::find_if(listed.begin(), listed.end(),
                                   [&](const auto& shard) { return shard.file == path.filename().string(); });
-  const auto found = entry == listed.end() ? described(path) : still_there(path, *entry);
+  const auto found = entry == listed.end() ? as_its_file_says(path) : still_there(path, *entry);
   const bool is_stored_so =
       found && found->layout.codec == settings.codec && found->layout.quantisation == settings.quantisation;
   return is_stored_so ? found : std::nullopt;
@@ -150,14 +145,7 @@ class Maker {
       ShardWriter writer(std::move(settings));
       for (auto& encoded : job.encoded)
         if (encoded) writer.add(std::move(*encoded));
-      const auto summary = writer.write(path_of(job));
-      job.finished = ManifestShard{.file = job.plan->file,
-                                   .set = job.plan->set,
-                                   .bytes = summary.bytes,
-                                   .digest = summary.digest,
-                                   .layout = summary.layout,
-                                   .volumes = writer.infos(),
-                                   .skipped = job.failures};
+      job.finished = writer.write(path_of(job));
     }
     job.encoded = {};
   }

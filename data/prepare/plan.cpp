@@ -37,6 +37,8 @@ std::string recipe_of(const DataOptions& options, const ShardPlan& plan, SourceD
   preparation.erase("quantise");
   nlohmann::json recipe = {
       {"version", shard_format::version}, {"preparation", preparation}, {"volumes", nlohmann::json::array()}};
+  if (preparation.contains("match_histogram.reference"))
+    recipe["reference"] = digests.of(options.match_histogram.reference);
   for (const auto& entry : plan.entries) {
     nlohmann::json sources;
     try {
@@ -44,12 +46,11 @@ std::string recipe_of(const DataOptions& options, const ShardPlan& plan, SourceD
     } catch (const DataError& problem) {
       sources = problem.what();
     }
-    recipe["volumes"].push_back({{"id", entry.id},
-                                 {"subject", entry.subject},
-                                 {"set", entry.set},
-                                 {"age", fmt::format("{}", entry.age)},
-                                 {"label", entry.label},
-                                 {"sources", sources}});
+    nlohmann::json volume = {{"id", entry.id},       {"subject", entry.subject},
+                             {"set", entry.set},     {"age", fmt::format("{}", entry.age)},
+                             {"label", entry.label}, {"sources", sources}};
+    if (!entry.site.empty()) volume["site"] = entry.site;  // without it, shards of before sites stay good
+    recipe["volumes"].push_back(std::move(volume));
   }
   return to_hex(digest64(recipe.dump()));
 }

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "data/dataset.hpp"
+#include "data/exclusions.hpp"
 #include "data/prepare/make_shards.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/quarantine.hpp"
@@ -26,7 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* digests_file = "sources.json";
 constexpr const char* lock_file = "prepare.lock";
 constexpr std::size_t max_failures_named = 20;
 
@@ -54,9 +54,11 @@ std::optional<Manifest> usable_manifest(const DataOptions& options) {
 
 /// A prepared folder may be moved to a machine without its sources.
 bool has_sources(const DataOptions& options) {
+  std::error_code ignored;
   return options.kind == "phantom" ||
-         std::all_of(options.sources.begin(), options.sources.end(),
-                     [&](const auto& name) { return fs::is_directory(options.source.at(name).folder); });
+         std::all_of(options.sources.begin(), options.sources.end(), [&](const auto& name) {
+           return fs::is_directory(options.source.at(name).folder, ignored);
+         });
 }
 
 std::string text_of(const fs::path& file) {
@@ -91,7 +93,7 @@ void remove_stale(const fs::path& root, const std::vector<ManifestShard>& earlie
   }
 }
 
-std::string described(const std::vector<FailedVolume>& failures) {
+std::string as_lines(const std::vector<FailedVolume>& failures) {
   std::string text;
   for (std::size_t i = 0; i < std::min(failures.size(), max_failures_named); ++i)
     text += fmt::format("\n  {}: {}", failures[i].id, failures[i].reason);
@@ -117,10 +119,111 @@ void report(const DataOptions& options, const std::vector<FailedVolume>& failure
         fmt::format("{} volume{} could not be prepared; the others are done and stay. Mend or unlist the "
                     "files and prepare "
                     "again, or leave them out with data.on_error=skip:{}",
-                    failures.size(), failures.size() == 1 ? "" : "s", described(failures)));
+                    failures.size(), failures.size() == 1 ? "" : "s", as_lines(failures)));
   log::warning("{} volume{} left out (data.on_error=skip):{}", failures.size(),
-               failures.size() == 1 ? " is" : "s are", described(failures));
+               failures.size() == 1 ? " is" : "s are", as_lines(failures));
 }
+
+/// One preparation, in three parts. Each is collective and throws AgreedError.
+class Preparation {
+ public:
+  Preparation(const DataOptions& options, const mpi::Communicator& world)
+      : options_(options), root_(options.root), world_(world), topology_(find_topology(world)) {}
+
+  bool run() {
+    if (!look()) return false;
+    make();
+    return publish();
+  }
+
+ private:
+  /// Finds out what is there already and what there should be.
+  /// @return whether this machine has the sources to go on with
+  bool look() {
+    std::string listed_text, digests_text;
+    on_rank_zero(world_, [&] {
+      const auto manifest = usable_manifest(options_);
+      listed_text = manifest ? manifest->to_json() : "";
+      digests_text = text_of(root_ / SourceDigests::file_name);
+      if (manifest && !has_sources(options_)) {
+        log::info("{} is complete; its sources are not on this machine, so it is used as it is",
+                  options_.root);
+        listed_text = "as it is";
+        return;
+      }
+      gyrus::create_directories(root_);
+      lock_.emplace(root_ / lock_file);
+      if (!lock_->is_ours())
+        throw DataError(
+            fmt::format("another preparation of {} runs: {}; wait for it, or choose another data.root",
+                        root_.string(), lock_->owner()));
+    });
+    listed_text_ = world_.broadcast_text(listed_text, 0);
+    if (listed_text_ == "as it is") return false;
+    on_every_rank(world_, [&] {
+      plans_ = divide_into_shards(options_);
+      if (const auto left_out = describe_exclusions(options_.root); !left_out.empty())
+        log::info("{}", left_out);
+    });
+    if (!listed_text_.empty()) listed_ = Manifest::parse(listed_text_, options_.root).shards;
+    digests_.merge(world_.broadcast_text(digests_text, 0));
+    return true;
+  }
+
+  /// Makes this rank's part of the shards.
+  void make() {
+    std::vector<const ShardPlan*> mine;
+    for (std::size_t i = static_cast<std::size_t>(world_.rank()); i < plans_.size(); i += world_.size())
+      mine.push_back(&plans_[i]);
+    on_every_rank(world_, [&] { made_ = make_shards(options_, mine, listed_, digests_, num_threads()); });
+  }
+
+  /// Brings the ranks' parts together, and writes the manifest last.
+  /// @return whether anything has changed
+  bool publish() {
+    Manifest share;
+    share.shards = std::move(made_.shards);
+    const auto shares = world_.all_gather_text(share.to_json());
+    const auto counts = world_.all_gather_text(std::to_string(made_.num_made));
+    const auto known = world_.all_gather_text(digests_.to_json());
+    const auto failures = gather(made_.failures, world_);
+    std::int64_t num_made = 0;
+    for (const auto& count : counts) num_made += std::stoll(count);
+    std::string is_changed = num_made > 0 ? "yes" : "";
+    on_rank_zero(world_, [&] {
+      for (const auto& text : known) digests_.merge(text);
+      report(options_, failures);
+      const auto manifest = merged(options_, plans_, shares);
+      if (manifest.shards.empty()) throw DataError(fmt::format("no volume of {} is left", options_.name));
+      remove_stale(root_, listed_, manifest);
+      write_file_atomically(root_ / SourceDigests::file_name, digests_.to_json());
+      if (num_made > 0) write_quarantine(root_, {});  // what could not be read was made anew
+      if (manifest.to_json() == listed_text_) return;
+      manifest.write(root_);
+      is_changed = "yes";
+    });
+    if (world_.broadcast_text(is_changed, 0).empty()) return false;
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
+    log::info("prepared {} of {} shards in {} in {:.1f} s on {} rank{} of {} thread{}", num_made,
+              plans_.size(), root_.string(), seconds.count(), world_.size(), world_.size() == 1 ? "" : "s",
+              num_threads(), num_threads() == 1 ? "" : "s");
+    return true;
+  }
+
+  int num_threads() const { return std::max(1, topology_.cores / topology_.ranks_on_these_cores); }
+
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  const DataOptions& options_;
+  const fs::path root_;
+  const mpi::Communicator& world_;
+  const Topology topology_;
+  std::optional<OwnedLock> lock_;  // held by rank 0 to the end
+  std::string listed_text_;        // the manifest that was there, and its shards
+  std::vector<ManifestShard> listed_;
+  SourceDigests digests_;
+  std::vector<ShardPlan> plans_;
+  MadeShards made_;
+};
 
 }  // namespace
 
@@ -131,69 +234,7 @@ bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world)
         "data.kind=hdf5 has nothing to prepare: its files are read as they are; `gyrus shards repack` makes "
         "shards "
         "of them");
-  const auto begin = std::chrono::steady_clock::now();
-  const fs::path root = options.root;
-  std::string listed_text, digests_text;
-  std::optional<OwnedLock> lock;  // held by rank 0 to the end
-  on_rank_zero(world, [&] {
-    const auto manifest = usable_manifest(options);
-    listed_text = manifest ? manifest->to_json() : "";
-    digests_text = text_of(root / digests_file);
-    if (manifest && !has_sources(options)) {
-      log::info("{} is complete; its sources are not on this machine, so it is used as it is", options.root);
-      listed_text = "as it is";
-      return;
-    }
-    gyrus::create_directories(root);
-    lock.emplace(root / lock_file);
-    if (!lock->is_ours())
-      throw DataError(
-          fmt::format("another preparation of {} runs: {}; wait for it, or choose another data.root",
-                      root.string(), lock->owner()));
-  });
-  listed_text = world.broadcast_text(listed_text, 0);
-  if (listed_text == "as it is") return false;
-  std::vector<ShardPlan> plans;
-  on_every_rank(world, [&] { plans = divide_into_shards(options); });
-  const auto listed =
-      listed_text.empty() ? std::vector<ManifestShard>{} : Manifest::parse(listed_text, options.root).shards;
-  SourceDigests digests(world.broadcast_text(digests_text, 0));
-
-  std::vector<const ShardPlan*> mine;
-  for (std::size_t i = static_cast<std::size_t>(world.rank()); i < plans.size(); i += world.size())
-    mine.push_back(&plans[i]);
-  const Topology topology = find_topology(world);
-  const int num_threads = std::max(1, topology.cores / topology.ranks_on_these_cores);
-  MadeShards made;
-  on_every_rank(world, [&] { made = make_shards(options, mine, listed, digests, num_threads); });
-
-  Manifest share;
-  share.shards = std::move(made.shards);
-  const auto shares = world.all_gather_text(share.to_json());
-  const auto counts = world.all_gather_text(std::to_string(made.num_made));
-  const auto known = world.all_gather_text(digests.to_json());
-  const auto failures = gather(made.failures, world);
-  std::int64_t num_made = 0;
-  for (const auto& count : counts) num_made += std::stoll(count);
-  std::string is_changed = num_made > 0 ? "yes" : "";
-  on_rank_zero(world, [&] {
-    for (const auto& text : known) digests.merge(text);
-    report(options, failures);
-    const auto manifest = merged(options, plans, shares);
-    if (manifest.shards.empty()) throw DataError(fmt::format("no volume of {} is left", options.name));
-    remove_stale(root, listed, manifest);
-    write_file_atomically(root / digests_file, digests.to_json());
-    if (num_made > 0) write_quarantine(root, {});  // what could not be read was made anew
-    if (manifest.to_json() == listed_text) return;
-    manifest.write(root);
-    is_changed = "yes";
-  });
-  if (world.broadcast_text(is_changed, 0).empty()) return false;
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-  log::info("prepared {} of {} shards in {} in {:.1f} s on {} rank{} of {} thread{}", num_made, plans.size(),
-            root.string(), seconds.count(), world.size(), world.size() == 1 ? "" : "s", num_threads,
-            num_threads == 1 ? "" : "s");
-  return true;
+  return Preparation(options, world).run();
 }
 
 int prepare_verb(const std::vector<std::string>& arguments, const CheckConfig& check) {

@@ -12,6 +12,8 @@ namespace gyrus {
 /// earlier look is not read again. Thread safety: `of` may be called from any number of threads.
 class SourceDigests {
  public:
+  static constexpr const char* file_name = "sources.json";  // in data.root
+
   /// Starts with what `to_json` gave earlier; text that is not of that kind counts as nothing.
   explicit SourceDigests(const std::string& earlier = "");
 

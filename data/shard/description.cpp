@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "data/shard/h5.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {
@@ -27,14 +27,17 @@ void read_volumes(const h5::File& file, ShardDescription& description) {
   const auto count = static_cast<std::size_t>(layout.num_volumes);
   const auto ids = file.read_texts(format::volume_ids), subjects = file.read_texts(format::volume_subjects);
   const auto sources = file.read_texts(format::volume_sources);
+  // Shards that were made before sites were kept do not have them.
+  const auto sites = file.has(format::volume_sites) ? file.read_texts(format::volume_sites)
+                                                    : std::vector<std::string>(count);
   const auto ages = file.read<double>(format::volume_ages);
   const auto labels = file.read<std::int64_t>(format::volume_labels);
   const auto spacings = file.read<double>(format::volume_spacings);
   const auto affines = file.read<double>(format::volume_affines);
   const auto brain = totals(file, format::brain_pixels, layout),
              lesion = totals(file, format::lesion_pixels, layout);
-  if (subjects.size() != count || sources.size() != count || ages.size() != count || labels.size() != count ||
-      spacings.size() != 3 * count || affines.size() != 12 * count)
+  if (subjects.size() != count || sources.size() != count || sites.size() != count || ages.size() != count ||
+      labels.size() != count || spacings.size() != 3 * count || affines.size() != 12 * count)
     throw DataError("its table of volumes is not complete");
   for (std::size_t i = 0; i < count; ++i) {
     VolumeInfo& volume = description.volumes.emplace_back();
@@ -42,6 +45,7 @@ void read_volumes(const h5::File& file, ShardDescription& description) {
     volume.subject = subjects[i];
     volume.set = description.set;
     volume.age = ages[i];
+    volume.site = sites[i];
     volume.label = labels[i];
     volume.depth = layout.depth;
     volume.height = layout.height;

@@ -93,13 +93,11 @@ std::uint64_t state_digest(const fs::path& path) {
 }
 
 ManifestShard describe(const fs::path& path) {
-  ManifestShard shard{.file = path.filename().string(),
-                      .set = set_of(path),
-                      .bytes = fs::file_size(path),
-                      .digest = state_digest(path),
-                      .layout = {},
-                      .volumes = {},
-                      .skipped = {}};
+  ManifestShard shard;
+  shard.file = path.filename().string();
+  shard.set = set_of(path);
+  shard.bytes = fs::file_size(path);
+  shard.digest = state_digest(path);
   std::vector<std::string> ids, subjects;
   {
     const std::lock_guard lock(h5::library_mutex());

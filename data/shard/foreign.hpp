@@ -2,9 +2,9 @@
 
 #include <filesystem>
 
-#include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shard/slice_source.hpp"
+#include "data/storage/h5.hpp"
 
 namespace gyrus {
 

@@ -42,6 +42,7 @@ inline constexpr int lesion_pixels = 4;
 // [volumes]
 inline constexpr const char* volume_ids = "volumes/id";            // fixed-length text
 inline constexpr const char* volume_subjects = "volumes/subject";  // fixed-length text
+inline constexpr const char* volume_sites = "volumes/site";        // fixed-length text; may be missing
 inline constexpr const char* volume_sources = "volumes/sources";   // fixed-length text: JSON, file -> digest
 inline constexpr const char* volume_ages = "volumes/age";          // float64, NaN when unknown
 inline constexpr const char* volume_labels = "volumes/label";      // int64

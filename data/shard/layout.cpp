@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "data/shard/h5.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 

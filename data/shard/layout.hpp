@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <optional>
 
-#include "data/shard/codec.hpp"
 #include "data/shard/format.hpp"
-#include "data/shard/quantisation.hpp"
+#include "data/storage/codec.hpp"
+#include "data/storage/quantisation.hpp"
 
 namespace gyrus {
 

@@ -19,13 +19,14 @@ using nlohmann::json;
 /// One list per property: a volume of a large set costs a few words of JSON, not an object.
 json volumes_to_json(const std::vector<VolumeInfo>& volumes) {
   json columns = {{"id", json::array()},           {"subject", json::array()},
-                  {"age", json::array()},          {"label", json::array()},
-                  {"spacing", json::array()},      {"brain_voxels", json::array()},
-                  {"lesion_voxels", json::array()}};
+                  {"age", json::array()},          {"site", json::array()},
+                  {"label", json::array()},        {"spacing", json::array()},
+                  {"brain_voxels", json::array()}, {"lesion_voxels", json::array()}};
   for (const VolumeInfo& volume : volumes) {
     columns["id"].push_back(volume.id);
     columns["subject"].push_back(volume.subject);
     columns["age"].push_back(std::isnan(volume.age) ? json(nullptr) : json(volume.age));
+    columns["site"].push_back(volume.site);
     columns["label"].push_back(volume.label);
     columns["spacing"].push_back(volume.spacing);
     columns["brain_voxels"].push_back(volume.brain_voxels);
@@ -36,6 +37,7 @@ json volumes_to_json(const std::vector<VolumeInfo>& volumes) {
 
 std::vector<VolumeInfo> volumes_from(const json& columns, const std::string& set, const ShardLayout& layout) {
   const json &ids = columns.at("id"), &ages = columns.at("age");
+  const bool has_sites = columns.contains("site");  // not in manifests of before sites were kept
   std::vector<VolumeInfo> volumes(ids.size());
   for (std::size_t i = 0; i < volumes.size(); ++i) {
     VolumeInfo& volume = volumes[i];
@@ -43,6 +45,7 @@ std::vector<VolumeInfo> volumes_from(const json& columns, const std::string& set
     volume.subject = columns.at("subject").at(i);
     volume.set = set;
     volume.age = ages.at(i).is_null() ? std::numeric_limits<double>::quiet_NaN() : ages[i].get<double>();
+    if (has_sites) volume.site = columns["site"].at(i);
     volume.label = columns.at("label").at(i);
     volume.depth = layout.depth;
     volume.height = layout.height;
@@ -127,6 +130,18 @@ std::string digest_of(const json& document) {
 }
 
 }  // namespace
+
+ManifestShard list_shard(const std::filesystem::path& path, std::string_view content, const std::string& set,
+                         const ShardLayout& layout, std::vector<VolumeInfo> volumes,
+                         std::vector<FailedVolume> skipped) {
+  return {.file = path.filename().string(),
+          .set = set,
+          .bytes = content.size(),
+          .digest = digest64(content),
+          .layout = layout,
+          .volumes = std::move(volumes),
+          .skipped = std::move(skipped)};
+}
 
 std::string Manifest::to_json() const {
   json document = {{"format", shard_format::manifest_format},

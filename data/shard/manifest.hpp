@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/shard/layout.hpp"
@@ -21,6 +22,11 @@ struct ManifestShard {
   std::vector<VolumeInfo> volumes;
   std::vector<FailedVolume> skipped;  // volumes that should have been in it
 };
+
+/// A shard of which the file's content is at hand. @param path  only its last part is kept
+ManifestShard list_shard(const std::filesystem::path& path, std::string_view content, const std::string& set,
+                         const ShardLayout& layout, std::vector<VolumeInfo> volumes,
+                         std::vector<FailedVolume> skipped);
 
 /// manifest.json: written last, so that a folder with one is complete.
 struct Manifest {

@@ -64,10 +64,13 @@ void write_quarantine(const std::filesystem::path& root, const std::vector<Quara
   write_file_atomically(path, document.dump(1) + "\n");
 }
 
-std::vector<QuarantinedSlice> find_unreadable(const std::filesystem::path& root) {
+std::vector<QuarantinedSlice> find_unreadable(const std::filesystem::path& root, std::size_t num_threads) {
   std::vector<QuarantinedSlice> slices;
-  for (const auto& shard : Manifest::read(root).shards) {
-    const auto problems = verify_shard(root, shard);
+  const auto manifest = Manifest::read(root);
+  const auto problems_of = verify_shards(root, manifest.shards, num_threads);
+  for (std::size_t i = 0; i < problems_of.size(); ++i) {
+    const ManifestShard& shard = manifest.shards[i];
+    const ShardProblems& problems = problems_of[i];
     if (problems.slices.empty() && !problems.is_readable) add_whole(shard, problems.others.front(), slices);
     std::map<std::pair<std::int64_t, std::int64_t>, const DamagedSlice*>
         once;  // image and mask may both be damaged

@@ -23,8 +23,8 @@ std::vector<QuarantinedSlice> read_quarantine(const std::filesystem::path& root)
 /// An empty list removes the file. @throws DataError
 void write_quarantine(const std::filesystem::path& root, const std::vector<QuarantinedSlice>& slices);
 
-/// Every slice of the data set that cannot be read, once. Reads every byte. @throws DataError without a
-/// manifest
-std::vector<QuarantinedSlice> find_unreadable(const std::filesystem::path& root);
+/// Every slice of the data set that cannot be read, once. Reads every byte, in at most `num_threads` threads.
+/// @throws DataError without a manifest
+std::vector<QuarantinedSlice> find_unreadable(const std::filesystem::path& root, std::size_t num_threads);
 
 }  // namespace gyrus

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "data/shard/codec.hpp"
+#include "data/storage/codec.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "data/exclusions.hpp"
 #include "data/in_threads.hpp"
 #include "data/shard/description.hpp"
 #include "data/shard/foreign.hpp"
@@ -108,15 +109,9 @@ class Repacker {
     in_threads(encoded.size(), options_.num_threads,
                [&](std::size_t i) { encoded[i] = writer.encode(read(group.places[i])); });
     for (auto& volume : encoded) writer.add(std::move(volume));
-    const auto summary = writer.write(target / group.file);
+    auto shard = writer.write(target / group.file);
     log::progress(fmt::format("{} written", group.file));
-    return {.file = group.file,
-            .set = first.set,
-            .bytes = summary.bytes,
-            .digest = summary.digest,
-            .layout = summary.layout,
-            .volumes = writer.infos(),
-            .skipped = settings.skipped};
+    return shard;
   }
 
   Volume read(const Place& place) const {
@@ -133,6 +128,7 @@ class Repacker {
                   .mask = std::vector<std::uint8_t>(pixels * info.depth),
                   .lesion = std::vector<std::uint8_t>(pixels * info.depth),
                   .age = info.age,
+                  .site = info.site,
                   .label = info.label,
                   .spacing = info.spacing};
     if (descriptions_[place.shard]) volume.provenance = descriptions_[place.shard]->provenances[place.volume];
@@ -165,6 +161,8 @@ void repack(const fs::path& source, const fs::path& target, const RepackOptions&
     throw DataError(fmt::format("{} is not empty: name a new folder for the shards", target.string()));
   Repacker repacker(source, options);
   gyrus::create_directories(target);
+  if (const fs::path exclusions = source / exclusions_file; fs::exists(exclusions))
+    write_file_atomically(target / exclusions_file, read_file(exclusions));
   repacker.write(target).write(target);
 }
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "data/shard/codec.hpp"
+#include "data/storage/codec.hpp"
 
 namespace gyrus {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "data/shard/file_io.hpp"
+#include "data/storage/file_io.hpp"
 
 namespace gyrus {
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "data/in_threads.hpp"
 #include "data/shard/description.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
@@ -47,6 +48,14 @@ ShardProblems verify_shard(const std::filesystem::path& root, const ManifestShar
     problems.others.push_back(problem.what());
     problems.is_readable = false;
   }
+  return problems;
+}
+
+std::vector<ShardProblems> verify_shards(const std::filesystem::path& root,
+                                         const std::vector<ManifestShard>& entries, std::size_t num_threads) {
+  std::vector<ShardProblems> problems(entries.size());
+  in_threads(entries.size(), num_threads,
+             [&](std::size_t i) { problems[i] = verify_shard(root, entries[i]); });
   return problems;
 }
 

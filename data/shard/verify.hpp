@@ -35,6 +35,10 @@ struct ShardProblems {
 
 /// Compares every byte with what the manifest lists: finds a flipped bit anywhere.
 ShardProblems verify_shard(const std::filesystem::path& root, const ManifestShard& entry);
+/// The same of several, in their order, in at most `num_threads` threads. Memory: the file of one shard per
+/// thread. Determinism: the result does not depend on the number of threads.
+std::vector<ShardProblems> verify_shards(const std::filesystem::path& root,
+                                         const std::vector<ManifestShard>& entries, std::size_t num_threads);
 /// A shard without its manifest: finds damage in its slices and in what is needed to read them.
 ShardProblems verify_file(const std::filesystem::path& path);
 

@@ -55,6 +55,7 @@ VolumeInfo info_of(const Volume& volume, std::int64_t brain_voxels, std::int64_t
           .subject = volume.subject,
           .set = volume.set,
           .age = volume.age,
+          .site = volume.site,
           .label = volume.label,
           .depth = volume.depth,
           .height = volume.height,
@@ -173,6 +174,7 @@ void ShardWriter::write_volumes(h5::File& file) const {
   const auto count = static_cast<std::int64_t>(volumes_.size());
   file.write_texts(format::volume_ids, column<std::string>(volumes_, [](auto& v) { return v.id; }));
   file.write_texts(format::volume_subjects, column<std::string>(volumes_, [](auto& v) { return v.subject; }));
+  file.write_texts(format::volume_sites, column<std::string>(volumes_, [](auto& v) { return v.site; }));
   file.write_texts(format::volume_sources, column<std::string>(volumes_, [](auto& v) {
                      return json(provenance_of(v).sources).dump();
                    }));
@@ -189,37 +191,34 @@ void ShardWriter::write_volumes(h5::File& file) const {
   file.write<double>(format::volume_affines, {count, 3, 4}, affines);
 }
 
-ShardSummary ShardWriter::write(const std::filesystem::path& path) const {
+ManifestShard ShardWriter::write(const std::filesystem::path& path) const {
   require(!volumes_.empty(), "a shard has volumes");
-  std::vector<std::byte> bytes;
   const Volume& first = volumes_.front().volume;
-  ShardSummary summary;
-  summary.layout = {.num_volumes = static_cast<std::int64_t>(volumes_.size()),
-                    .depth = first.depth,
-                    .height = first.height,
-                    .width = first.width,
-                    .codec = settings_.codec,
-                    .quantisation = settings_.quantisation,
-                    .tables = {}};
+  ShardLayout layout{.num_volumes = static_cast<std::int64_t>(volumes_.size()),
+                     .depth = first.depth,
+                     .height = first.height,
+                     .width = first.width,
+                     .codec = settings_.codec,
+                     .quantisation = settings_.quantisation,
+                     .tables = {}};
+  std::vector<std::byte> bytes;
   {
     const std::lock_guard lock(h5::library_mutex());
     auto file = h5::File::create_in_memory();
     write_attributes(file);
-    create_tables(file, summary.layout.num_slices());
+    create_tables(file, layout.num_slices());
     write_volumes(file);
     write_chunks(file);
     write_tables(file);
     bytes = file.image();
     for (int table = 0; table < format::num_tables; ++table) {
       const auto place = file.place(format::tables[table]);
-      summary.layout.tables[table] = {place.offset,
-                                      digest64(std::span(bytes).subspan(place.offset, place.bytes))};
+      layout.tables[table] = {place.offset, digest64(std::span(bytes).subspan(place.offset, place.bytes))};
     }
   }
-  write_file_atomically(path, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  summary.bytes = bytes.size();
-  summary.digest = digest64(bytes);
-  return summary;
+  const std::string_view content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  write_file_atomically(path, content);
+  return list_shard(path, content, first.set, layout, infos(), settings_.skipped);
 }
 
 }  // namespace gyrus

@@ -6,18 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "data/shard/h5.hpp"
-#include "data/shard/layout.hpp"
+#include "data/shard/manifest.hpp"
+#include "data/storage/h5.hpp"
 #include "data/volume.hpp"
 
 namespace gyrus {
-
-/// What a finished shard is: the manifest keeps it.
-struct ShardSummary {
-  std::uint64_t bytes = 0;
-  std::uint64_t digest = 0;  // XXH3 of the whole file
-  ShardLayout layout;
-};
 
 /// How a shard stores its slices, and what it says of its making.
 struct ShardSettings {
@@ -47,13 +40,12 @@ class ShardWriter {
   EncodedVolume encode(Volume volume) const;
   /// @pre all volumes of a shard have one shape
   void add(EncodedVolume volume);
-  /// What is known of the volumes, in the order of `add`.
-  std::vector<VolumeInfo> infos() const;
-
+  /// @return the shard as a manifest lists it
   /// @pre at least one volume was added. @throws DataError (full or read-only disk); then no file is left
-  ShardSummary write(const std::filesystem::path& path) const;
+  ManifestShard write(const std::filesystem::path& path) const;
 
  private:
+  std::vector<VolumeInfo> infos() const;
   void write_attributes(h5::File& file) const;
   void write_chunks(h5::File& file) const;
   void create_tables(h5::File& file, std::int64_t num_slices) const;

@@ -6,6 +6,9 @@
 
 namespace gyrus {
 
+/// No volume has more: no memory is taken on the word of a damaged header.
+constexpr std::int64_t max_voxels = std::int64_t{1} << 30;
+
 /// A volume in (x, y, z) order, z running fastest: the order in which preprocessing thinks. Slices of a shard
 /// are [z][x][y]; `make_volume` turns one into the other.
 template <class T>

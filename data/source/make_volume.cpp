@@ -9,22 +9,14 @@
 #include "data/source/nifti.hpp"
 #include "data/source/phantom.hpp"
 #include "data/source/preprocess.hpp"
+#include "data/source/steps.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {
 namespace {
 
-constexpr int num_flow_iterations = 3;
-constexpr double flow_time_step = 0.125;
+const std::vector<std::string> phantom_steps = {"centre", "rescale", "downsample"};
 constexpr double phantom_box_mm = 192.0;  // the box's width stands for a head of usual size
-
-/// Image, brain mask and lesion label on one grid.
-struct Triple {
-  Grid<float> image;
-  Grid<std::uint8_t> mask, lesion;
-  std::array<double, 3> spacing{};
-  Affine affine{};
-};
 
 NiftiVolume read_oriented(const std::filesystem::path& path, bool reorient) {
   auto volume = read_nifti(path);
@@ -38,9 +30,11 @@ NiftiVolume read_oriented(const std::filesystem::path& path, bool reorient) {
   return to_lps(volume);
 }
 
-/// Reads a mask or label and checks that it lies on the image's grid.
+/// Reads a mask or label and checks that it lies on the image's grid. 1 for `values`, or for all but 0 when
+/// there are none.
 Grid<std::uint8_t> read_labels(const std::filesystem::path& path, const NiftiVolume& image,
-                               const std::filesystem::path& image_path, bool reorient) {
+                               const std::filesystem::path& image_path, bool reorient,
+                               const std::vector<std::int64_t>& values = {}) {
   const auto labels = read_oriented(path, reorient);
   if (labels.voxels.size != image.voxels.size) {
     throw DataError(fmt::format("{} has {} voxels, but its image {} has {}", path.string(),
@@ -56,12 +50,11 @@ Grid<std::uint8_t> read_labels(const std::filesystem::path& path, const NiftiVol
   }
   Grid<std::uint8_t> result(labels.voxels.size);
   std::transform(labels.voxels.values.begin(), labels.voxels.values.end(), result.values.begin(),
-                 [](float value) { return value >= 0.5f; });
+                 [&](float value) {
+                   if (values.empty()) return value >= 0.5f;
+                   return std::find(values.begin(), values.end(), std::llround(value)) != values.end();
+                 });
   return result;
-}
-
-bool is_empty(const Grid<std::uint8_t>& mask) {
-  return std::none_of(mask.values.begin(), mask.values.end(), [](auto value) { return value != 0; });
 }
 
 Triple read_triple(const DataOptions& options, const CohortEntry& entry) {
@@ -70,9 +63,7 @@ Triple read_triple(const DataOptions& options, const CohortEntry& entry) {
   triple.spacing = volume.spacing;
   triple.affine = volume.affine;
   if (entry.mask.empty()) {
-    triple.mask = Grid<std::uint8_t>(volume.voxels.size);
-    std::transform(volume.voxels.values.begin(), volume.voxels.values.end(), triple.mask.values.begin(),
-                   [](float value) { return value != 0.0f; });
+    triple.mask = nonzero(volume.voxels);
   } else {
     triple.mask = read_labels(entry.mask, volume, entry.image, options.reorient);
   }
@@ -80,11 +71,10 @@ Triple read_triple(const DataOptions& options, const CohortEntry& entry) {
     throw DataError(
         fmt::format("{}: the brain mask is empty", (entry.mask.empty() ? entry.image : entry.mask).string()));
   }
-  triple.lesion = entry.lesion.empty() ? Grid<std::uint8_t>(volume.voxels.size)
-                                       : read_labels(entry.lesion, volume, entry.image, options.reorient);
-  triple.image = options.curvature_flow ? curvature_flow(std::move(volume.voxels), volume.spacing,
-                                                         num_flow_iterations, flow_time_step)
-                                        : std::move(volume.voxels);
+  triple.lesion = entry.lesion.empty()
+                      ? Grid<std::uint8_t>(volume.voxels.size)
+                      : read_labels(entry.lesion, volume, entry.image, options.reorient, entry.lesion_labels);
+  triple.image = std::move(volume.voxels);
   return triple;
 }
 
@@ -108,45 +98,6 @@ Triple generate_triple(const DataOptions& options, const CohortEntry& entry) {
   return triple;
 }
 
-/// Moves voxel (0, 0, 0) by so many voxels along each axis.
-void shift_origin(Affine& affine, const std::array<double, 3>& voxels) {
-  for (auto& row : affine)
-    for (int axis = 0; axis < 3; ++axis) row[3] += row[axis] * voxels[axis];
-}
-
-void prepare_triple(const DataOptions& options, const std::string& name, Triple& triple) {
-  const std::array<std::int64_t, 3> crop = {options.image_size[0] * options.downsample,
-                                            options.image_size[1] * options.downsample,
-                                            options.image_size[2] * options.downsample};
-  std::array<double, 3> start{};
-  for (int axis = 0; axis < 3; ++axis)
-    start[axis] = static_cast<double>(crop_start(triple.image.size[axis], crop[axis]));
-  shift_origin(triple.affine, start);
-  triple.image = centre_crop_or_pad(triple.image, crop);
-  triple.mask = centre_crop_or_pad(triple.mask, crop);
-  triple.lesion = centre_crop_or_pad(triple.lesion, crop);
-  if (is_empty(triple.mask)) {
-    throw DataError(
-        fmt::format("{}: no brain is left after cropping to {} voxels", name, fmt::join(crop, "x")));
-  }
-  const auto [low, high] =
-      masked_percentiles(triple.image, triple.mask, options.percentiles[0], options.percentiles[1]);
-  if (!(low < high) || !rescale_intensities(triple.image, low, high)) {
-    throw DataError(fmt::format("{}: the brain has one and the same intensity everywhere", name));
-  }
-  for (std::int64_t factor = options.downsample; factor > 1; factor /= 2) {
-    triple.image = downsample_image(triple.image);
-    triple.mask = downsample_labels(triple.mask);
-    triple.lesion = downsample_labels(triple.lesion);
-    for (double& spacing : triple.spacing) spacing *= 2.0;
-    shift_origin(triple.affine, {0.5, 0.5, 0.5});
-    for (auto& row : triple.affine)
-      for (int axis = 0; axis < 3; ++axis) row[axis] *= 2.0;
-  }
-  if (!options.clip) return;
-  for (float& value : triple.image.values) value = std::clamp(value, 0.0f, 1.0f);
-}
-
 template <class T>
 std::vector<T> as_slices(const Grid<T>& grid) {
   std::vector<T> slices;
@@ -164,7 +115,8 @@ std::vector<T> as_slices(const Grid<T>& grid) {
 Volume make_volume(const DataOptions& options, const CohortEntry& entry) {
   const bool generated = options.kind == "phantom";
   auto triple = generated ? generate_triple(options, entry) : read_triple(options, entry);
-  prepare_triple(options, generated ? entry.id : entry.image.string(), triple);
+  run_steps(generated ? phantom_steps : options.steps, options, generated ? entry.id : entry.image.string(),
+            triple);
   return {.id = entry.id,
           .subject = entry.subject,
           .set = entry.set,
@@ -175,6 +127,7 @@ Volume make_volume(const DataOptions& options, const CohortEntry& entry) {
           .mask = as_slices(triple.mask),
           .lesion = as_slices(triple.lesion),
           .age = entry.age,
+          .site = entry.site,
           .label = entry.label,
           .spacing = triple.spacing,
           .provenance = Provenance{triple.affine, {}}};

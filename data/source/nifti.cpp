@@ -1,16 +1,19 @@
 #include "data/source/nifti.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nifti2_io.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "launch/error.hpp"
+#include "launch/files.hpp"
 #include "launch/handle.hpp"
 
 namespace gyrus {
@@ -27,14 +30,24 @@ struct StreamTraits {
   static void close(type stream) { gzclose(stream); }
 };
 
-constexpr std::int64_t max_axis = 4096;  // no memory is taken on the word of a damaged header
+// No memory is taken and nothing is skipped on the word of a damaged header.
+constexpr std::int64_t max_axis = 4096;
+constexpr std::int64_t max_voxel_offset = std::int64_t{1} << 28;  // header extensions are small
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
   throw DataError(fmt::format("{}: {}", path.string(), what));
 }
 
+/// The library has one word for all that can be wrong.
+void check_readable(const std::filesystem::path& path) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file) return;
+  throw DataError(errno == ENOENT ? fmt::format("{} does not exist", path.string())
+                                  : fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
+}
+
 Handle<ImageTraits> read_header(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) throw DataError(fmt::format("{} does not exist", path.string()));
+  check_readable(path);
   nifti_set_debug_level(0);  // the library prints to stderr otherwise
   Handle<ImageTraits> image(nifti_image_read(path.c_str(), 0));
   if (!image) fail(path, "is not a NIfTI file, or its header is damaged");
@@ -49,6 +62,12 @@ Handle<ImageTraits> read_header(const std::filesystem::path& path) {
                              fmt::join(shape, "x")));
     }
   }
+  if (header.nx * header.ny * header.nz > max_voxels)
+    fail(path, fmt::format("has {}x{}x{} voxels, which no brain scan has; is its header damaged?", header.nx,
+                           header.ny, header.nz));
+  if (header.iname_offset < 0 || header.iname_offset > max_voxel_offset)
+    fail(path,
+         fmt::format("says that its voxels begin at byte {}; is its header damaged?", header.iname_offset));
   if (header.ndim < 3)
     fail(path, fmt::format("has {} dimensions; a three-dimensional volume is wanted", header.ndim));
   for (const double spacing : {header.dx, header.dy, header.dz}) {
@@ -63,12 +82,14 @@ Handle<ImageTraits> read_header(const std::filesystem::path& path) {
 std::vector<char> read_bytes(const nifti_image& header, const std::filesystem::path& path) {
   const auto bytes = static_cast<std::size_t>(header.nvox) * static_cast<std::size_t>(header.nbyper);
   const Handle<StreamTraits> stream(gzopen(path.c_str(), "rb"));  // reads plain files too
-  std::vector<char> buffer(bytes);
   if (!stream || gzseek(stream.get(), header.iname_offset, SEEK_SET) < 0) fail(path, "cannot be read");
+  constexpr std::size_t most_at_once = std::size_t{1} << 24;
+  std::vector<char> buffer;  // grows with what is really there
   std::size_t done = 0;
   while (done < bytes) {
-    const auto part = static_cast<unsigned>(std::min<std::size_t>(bytes - done, std::size_t{1} << 30));
-    const int got = gzread(stream.get(), buffer.data() + done, part);
+    const std::size_t part = std::min(bytes - done, most_at_once);
+    if (buffer.size() < done + part) buffer.resize(std::min(bytes, std::max(2 * buffer.size(), done + part)));
+    const int got = gzread(stream.get(), buffer.data() + done, static_cast<unsigned>(part));
     if (got < 0) fail(path, "is truncated or damaged: its compressed data cannot be read");
     if (got == 0) fail(path, fmt::format("is truncated: {} of {} bytes of voxels", done, bytes));
     done += static_cast<std::size_t>(got);
@@ -145,6 +166,14 @@ std::optional<std::array<AxisDirection, 3>> directions_of(const nifti_image& hea
   return directions;
 }
 
+bool is_right_handed(const nifti_dmat44& matrix) {
+  const auto& m = matrix.m;
+  return m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1]) -
+             m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0]) +
+             m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]) >
+         0.0;
+}
+
 Affine affine_of(const nifti_image& header) {
   Affine affine{};
   const bool is_known = header.sform_code > 0 || header.qform_code > 0;
@@ -175,12 +204,15 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   volume.spacing = {std::abs(header.dx), std::abs(header.dy), std::abs(header.dz)};
   volume.directions = directions_of(header, path);
   volume.affine = affine_of(header);
+  volume.forms_disagree = header.sform_code > 0 && header.qform_code > 0 &&
+                          is_right_handed(header.sto_xyz) != is_right_handed(header.qto_xyz);
   std::size_t next = 0;  // the file runs fastest along x
   for (std::int64_t z = 0; z < header.nz; ++z) {
     for (std::int64_t y = 0; y < header.ny; ++y) {
       for (std::int64_t x = 0; x < header.nx; ++x) {
         const float value = slope * value_at(bytes.data(), next++) + intercept;
-        if (!std::isfinite(value)) fail(path, fmt::format("voxel ({}, {}, {}) is {}", x, y, z, value));
+        if (!std::isfinite(value))
+          throw NotFiniteError(fmt::format("{}: voxel ({}, {}, {}) is {}", path.string(), x, y, z, value));
         volume.voxels.at(x, y, z) = value;
       }
     }

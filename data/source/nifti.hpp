@@ -7,6 +7,7 @@
 
 #include "data/source/grid.hpp"
 #include "data/volume.hpp"
+#include "launch/error.hpp"
 
 namespace gyrus {
 
@@ -15,6 +16,13 @@ namespace gyrus {
 struct AxisDirection {
   int patient_axis = 0;
   bool along_lps = true;
+
+  bool operator==(const AxisDirection&) const = default;
+};
+
+/// A voxel is NaN or infinite.
+struct NotFiniteError : DataError {
+  using DataError::DataError;
 };
 
 /// A volume as a file has it, intensities scaled by the file's slope and intercept.
@@ -22,12 +30,13 @@ struct NiftiVolume {
   Grid<float> voxels;
   std::array<double, 3> spacing{};                         // mm along the array's axes
   std::optional<std::array<AxisDirection, 3>> directions;  // absent: the file has neither sform nor qform
-  Affine affine{};  // of the array as it is; spacing alone when the file has neither
+  Affine affine{};              // of the array as it is; spacing alone when the file has neither
+  bool forms_disagree = false;  // sform and qform are there, and one is the mirror image of the other
 };
 
 /// Reads .nii or .nii.gz (NIfTI-1 or -2).
 /// @throws DataError: missing, not NIfTI, truncated, damaged, not 3-D, not a real number type, NaN or
-/// infinite voxels
+/// infinite voxels (NotFiniteError)
 NiftiVolume read_nifti(const std::filesystem::path& path);
 
 /// The same volume with array axes LPS: x to Left, y to Posterior, z to Superior (oblique files: the nearest

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "data/source/lines.hpp"
+#include "data/source/spline.hpp"
 #include "launch/error.hpp"
 
 namespace gyrus {
@@ -45,71 +47,22 @@ double curvature_speed(const At& at, const std::array<double, 3>& spacing) {
   return update / gradient;
 }
 
-constexpr double spline_pole = -0.26794919243112270647;  // sqrt(3) - 2
-constexpr double spline_tolerance = 1e-10;
-
-/// Turns samples into cubic B-spline coefficients, in place.
-/// Reference: Unser, Aldroubi, Eden 1993; ITK BSplineDecompositionImageFilter.
-void prefilter(std::vector<double>& line) {
-  const auto n = static_cast<std::int64_t>(line.size());
-  if (n == 1) return;
-  const double z = spline_pole;
-  for (double& value : line) value *= (1.0 - z) * (1.0 - 1.0 / z);
-  const auto horizon =
-      static_cast<std::int64_t>(std::ceil(std::log(spline_tolerance) / std::log(std::abs(z))));
-  double power = z;
-  if (horizon < n) {
-    double sum = line[0];
-    for (std::int64_t i = 1; i < horizon; ++i, power *= z) sum += power * line[i];
-    line[0] = sum;
-  } else {  // the exact sum over the mirrored signal
-    const double inverse = 1.0 / z;
-    double mirrored = std::pow(z, static_cast<double>(n - 1));
-    double sum = line[0] + mirrored * line[n - 1];
-    mirrored *= mirrored * inverse;
-    for (std::int64_t i = 1; i < n - 1; ++i, power *= z, mirrored *= inverse)
-      sum += (power + mirrored) * line[i];
-    line[0] = sum / (1.0 - power * power);
-  }
-  for (std::int64_t i = 1; i < n; ++i) line[i] += z * line[i - 1];
-  line[n - 1] = z / (z * z - 1.0) * (line[n - 1] + z * line[n - 2]);
-  for (std::int64_t i = n - 2; i >= 0; --i) line[i] = z * (line[i + 1] - line[i]);
-}
-
 /// The spline of `line` at 2k + 0.5.
 std::vector<double> sample_between_pairs(std::vector<double> line) {
   prefilter(line);
   const auto n = static_cast<std::int64_t>(line.size());
-  const auto mirrored = [&](std::int64_t i) {
-    if (i < 0) i = -i;
-    return line[i < n ? i : 2 * (n - 1) - i];
-  };
   std::vector<double> samples(static_cast<std::size_t>(n / 2));
   for (std::int64_t k = 0; k < n / 2; ++k) {
-    samples[k] =
-        (mirrored(2 * k - 1) + 23.0 * line[2 * k] + 23.0 * line[2 * k + 1] + mirrored(2 * k + 2)) / 48.0;
+    samples[k] = (line[mirrored(2 * k - 1, n)] + 23.0 * line[2 * k] + 23.0 * line[2 * k + 1] +
+                  line[mirrored(2 * k + 2, n)]) /
+                 48.0;
   }
   return samples;
 }
 
 Grid<double> downsample_along(const Grid<double>& image, int axis) {
-  auto size = image.size;
-  require(size[axis] % 2 == 0, "a volume that is made half as large has even sizes");
-  size[axis] /= 2;
-  Grid<double> result(size);
-  const int other_1 = (axis + 1) % 3, other_2 = (axis + 2) % 3;
-  std::array<std::int64_t, 3> at{};
-  std::vector<double> line(static_cast<std::size_t>(image.size[axis]));
-  for (at[other_1] = 0; at[other_1] < size[other_1]; ++at[other_1]) {
-    for (at[other_2] = 0; at[other_2] < size[other_2]; ++at[other_2]) {
-      for (at[axis] = 0; at[axis] < image.size[axis]; ++at[axis])
-        line[at[axis]] = image.at(at[0], at[1], at[2]);
-      const auto samples = sample_between_pairs(line);
-      for (at[axis] = 0; at[axis] < size[axis]; ++at[axis])
-        result.at(at[0], at[1], at[2]) = samples[at[axis]];
-    }
-  }
-  return result;
+  require(image.size[axis] % 2 == 0, "a volume that is made half as large has even sizes");
+  return map_lines(image, axis, image.size[axis] / 2, sample_between_pairs);
 }
 
 /// numpy.percentile of sorted values.
@@ -155,13 +108,12 @@ std::int64_t crop_start(std::int64_t image_size, std::int64_t size) {
 }
 
 template <class T>
-Grid<T> centre_crop_or_pad(const Grid<T>& image, const std::array<std::int64_t, 3>& size) {
-  std::array<std::int64_t, 3> shift{};  // index in the image = index in the result + shift
-  for (int axis = 0; axis < 3; ++axis) shift[axis] = crop_start(image.size[axis], size[axis]);
+Grid<T> cut(const Grid<T>& image, const std::array<std::int64_t, 3>& start,
+            const std::array<std::int64_t, 3>& size) {
   Grid<T> result(size);
   const auto overlap = [&](int axis) {
-    return std::pair{std::max<std::int64_t>(0, -shift[axis]),
-                     std::min(size[axis], image.size[axis] - shift[axis])};
+    return std::pair{std::max<std::int64_t>(0, -start[axis]),
+                     std::min(size[axis], image.size[axis] - start[axis])};
   };
   const auto [x_begin, x_end] = overlap(0);
   const auto [y_begin, y_end] = overlap(1);
@@ -169,7 +121,7 @@ Grid<T> centre_crop_or_pad(const Grid<T>& image, const std::array<std::int64_t, 
   for (std::int64_t x = x_begin; x < x_end; ++x) {
     for (std::int64_t y = y_begin; y < y_end; ++y) {
       for (std::int64_t z = z_begin; z < z_end; ++z) {
-        result.at(x, y, z) = image.at(x + shift[0], y + shift[1], z + shift[2]);
+        result.at(x, y, z) = image.at(x + start[0], y + start[1], z + start[2]);
       }
     }
   }
@@ -177,15 +129,42 @@ Grid<T> centre_crop_or_pad(const Grid<T>& image, const std::array<std::int64_t, 
 }
 
 template <class T>
-std::pair<double, double> masked_percentiles(const Grid<T>& image, const Grid<std::uint8_t>& mask, double low,
-                                             double high) {
+Grid<T> centre_crop_or_pad(const Grid<T>& image, const std::array<std::int64_t, 3>& size) {
+  std::array<std::int64_t, 3> start{};
+  for (int axis = 0; axis < 3; ++axis) start[axis] = crop_start(image.size[axis], size[axis]);
+  return cut(image, start, size);
+}
+
+Grid<std::uint8_t> nonzero(const Grid<float>& image) {
+  Grid<std::uint8_t> mask(image.size);
+  std::transform(image.values.begin(), image.values.end(), mask.values.begin(),
+                 [](float value) { return value != 0.0f; });
+  return mask;
+}
+
+bool is_empty(const Grid<std::uint8_t>& mask) {
+  return std::none_of(mask.values.begin(), mask.values.end(), [](auto value) { return value != 0; });
+}
+
+template <class T>
+std::vector<double> percentiles_inside(const Grid<T>& image, const Grid<std::uint8_t>& mask,
+                                       const std::vector<double>& percents) {
   std::vector<T> inside;
   for (std::size_t i = 0; i < image.values.size(); ++i) {
     if (mask.values[i] != 0) inside.push_back(image.values[i]);
   }
   require(!inside.empty(), "percentiles are taken inside a mask that is not empty");
   std::sort(inside.begin(), inside.end());
-  return {sorted_percentile(inside, low), sorted_percentile(inside, high)};
+  std::vector<double> values;
+  for (const double percent : percents) values.push_back(sorted_percentile(inside, percent));
+  return values;
+}
+
+template <class T>
+std::pair<double, double> masked_percentiles(const Grid<T>& image, const Grid<std::uint8_t>& mask, double low,
+                                             double high) {
+  const auto values = percentiles_inside(image, mask, {low, high});
+  return {values[0], values[1]};
 }
 
 template <class T>
@@ -226,6 +205,12 @@ template Grid<double> curvature_flow(Grid<double>, const std::array<double, 3>&,
 template Grid<float> centre_crop_or_pad(const Grid<float>&, const std::array<std::int64_t, 3>&);
 template Grid<double> centre_crop_or_pad(const Grid<double>&, const std::array<std::int64_t, 3>&);
 template Grid<std::uint8_t> centre_crop_or_pad(const Grid<std::uint8_t>&, const std::array<std::int64_t, 3>&);
+template Grid<float> cut(const Grid<float>&, const std::array<std::int64_t, 3>&,
+                         const std::array<std::int64_t, 3>&);
+template Grid<std::uint8_t> cut(const Grid<std::uint8_t>&, const std::array<std::int64_t, 3>&,
+                                const std::array<std::int64_t, 3>&);
+template std::vector<double> percentiles_inside(const Grid<float>&, const Grid<std::uint8_t>&,
+                                                const std::vector<double>&);
 template std::pair<double, double> masked_percentiles(const Grid<float>&, const Grid<std::uint8_t>&, double,
                                                       double);
 template std::pair<double, double> masked_percentiles(const Grid<double>&, const Grid<std::uint8_t>&, double,

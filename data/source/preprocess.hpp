@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "data/source/grid.hpp"
 
@@ -17,6 +18,11 @@ template <class T>
 Grid<T> curvature_flow(Grid<T> image, const std::array<double, 3>& spacing, int num_iterations,
                        double time_step);
 
+/// The box of `size` voxels whose voxel (0, 0, 0) is `start` of the image; 0 where the image does not reach.
+template <class T>
+Grid<T> cut(const Grid<T>& image, const std::array<std::int64_t, 3>& start,
+            const std::array<std::int64_t, 3>& size);
+
 /// What index 0 of the result of centre_crop_or_pad is in the image, along one axis; negative when it pads.
 std::int64_t crop_start(std::int64_t image_size, std::int64_t size);
 
@@ -25,8 +31,16 @@ std::int64_t crop_start(std::int64_t image_size, std::int64_t size);
 template <class T>
 Grid<T> centre_crop_or_pad(const Grid<T>& image, const std::array<std::int64_t, 3>& size);
 
+/// 1 where the image is not 0.
+Grid<std::uint8_t> nonzero(const Grid<float>& image);
+
+bool is_empty(const Grid<std::uint8_t>& mask);
+
 /// Percentiles (0..100, linear interpolation as numpy's) of the voxels where `mask` is not 0. @pre the mask
 /// is not empty
+template <class T>
+std::vector<double> percentiles_inside(const Grid<T>& image, const Grid<std::uint8_t>& mask,
+                                       const std::vector<double>& percents);
 template <class T>
 std::pair<double, double> masked_percentiles(const Grid<T>& image, const Grid<std::uint8_t>& mask, double low,
                                              double high);

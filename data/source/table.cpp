@@ -4,7 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <optional>
+#include <system_error>
 
 #include "launch/error.hpp"
 #include "launch/files.hpp"
@@ -12,8 +12,10 @@
 namespace gyrus {
 namespace {
 
-/// Takes one record off the front of `text`; quoted fields may hold commas and line ends.
-std::vector<std::string> take_record(std::string_view& text, std::size_t& line) {
+/// Takes one record off the front of `text`; quoted fields may hold separators and line ends. Tab-separated
+/// tables have no quotes.
+std::vector<std::string> take_record(std::string_view& text, std::size_t& line, char separator) {
+  const bool may_quote = separator != '\t';
   std::vector<std::string> fields(1);
   bool quoted = false;
   std::size_t i = 0;
@@ -23,9 +25,9 @@ std::vector<std::string> take_record(std::string_view& text, std::size_t& line) 
     if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
       fields.back() += '"';
       ++i;
-    } else if (c == '"') {
+    } else if (c == '"' && may_quote) {
       quoted = !quoted;
-    } else if (c == ',' && !quoted) {
+    } else if (c == separator && !quoted) {
       fields.emplace_back();
     } else if (c == '\n' && !quoted) {
       ++i;
@@ -44,20 +46,25 @@ Table::Table(std::string name, std::vector<std::string> columns, std::vector<std
     : name_(std::move(name)), columns_(std::move(columns)), rows_(std::move(rows)), lines_(rows_.size(), 0) {}
 
 Table Table::read(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) throw DataError(fmt::format("table {} does not exist", path.string()));
+  std::error_code problem;  // what else is wrong than absence, reading says
+  if (!std::filesystem::exists(path, problem) && !problem)
+    throw DataError(fmt::format("table {} does not exist", path.string()));
   const std::string content = read_file(path);
   std::string_view text = content;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark of spreadsheet programs
   std::size_t line = 1;
-  Table table(path.string(), take_record(text, line), {});
+  const bool has_tabs = path.extension() == ".tsv";
+  const char separator = has_tabs ? '\t' : ',';
+  Table table(path.string(), take_record(text, line, separator), {});
   while (!text.empty()) {
     const std::size_t first_line = line;
-    auto fields = take_record(text, line);
+    auto fields = take_record(text, line, separator);
     if (fields.size() == 1 && fields[0].empty()) continue;
     if (fields.size() != table.columns_.size()) {
       throw DataError(fmt::format("table {} line {} has {} fields, its header has {}", table.name_,
                                   first_line, fields.size(), table.columns_.size()));
     }
+    if (has_tabs) std::replace(fields.begin(), fields.end(), std::string("n/a"), std::string());
     table.rows_.push_back(std::move(fields));
     table.lines_.push_back(first_line);
   }
@@ -65,11 +72,19 @@ Table Table::read(const std::filesystem::path& path) {
   return table;
 }
 
+std::string Table::place(std::size_t row) const {
+  return lines_[row] > 0 ? fmt::format("{} line {}", name_, lines_[row])
+                         : fmt::format("{} {}", name_, rows_[row].front());
+}
+
+bool Table::has_column(const std::string& column) const {
+  return std::find(columns_.begin(), columns_.end(), column) != columns_.end();
+}
+
 void Table::check_columns(const std::vector<std::string>& columns, const std::string& wanted_by) const {
   std::vector<std::string> missing;
   for (const auto& column : columns) {
-    const bool known = std::find(columns_.begin(), columns_.end(), column) != columns_.end();
-    if (!known && std::find(missing.begin(), missing.end(), column) == missing.end())
+    if (!has_column(column) && std::find(missing.begin(), missing.end(), column) == missing.end())
       missing.push_back(column);
   }
   if (missing.empty()) return;
@@ -85,8 +100,9 @@ const std::string& Table::value(std::size_t row, const std::string& column) cons
 
 std::vector<std::string> columns_of_pattern(const std::string& pattern) {
   std::vector<std::string> columns;
-  for (std::size_t open = pattern.find('{'); open != std::string::npos; open = pattern.find('{', open + 1)) {
-    const std::size_t close = pattern.find('}', open);
+  std::size_t close = 0;
+  for (std::size_t open = pattern.find('{'); open != std::string::npos; open = pattern.find('{', close)) {
+    close = pattern.find('}', open);
     if (close == std::string::npos)
       throw ConfigError(fmt::format("'{}' has a brace that is not closed", pattern));
     columns.push_back(pattern.substr(open + 1, close - open - 1));
@@ -95,13 +111,35 @@ std::vector<std::string> columns_of_pattern(const std::string& pattern) {
 }
 
 std::string Table::expand(const std::string& pattern, std::size_t row) const {
-  std::string text = pattern;
+  std::string text;
+  std::size_t at = 0;
   for (const auto& column : columns_of_pattern(pattern)) {
-    const std::string placeholder = "{" + column + "}";
-    const std::size_t at = text.find(placeholder);
-    text.replace(at, placeholder.size(), value(row, column));
+    const std::size_t open = pattern.find('{', at);
+    text += pattern.substr(at, open - at) + value(row, column);
+    at = open + column.size() + 2;
   }
-  return text;
+  return text + pattern.substr(at);
+}
+
+void Table::add_column(const std::string& column, std::vector<std::string> values) {
+  require(values.size() == rows_.size() && !has_column(column), "a new column has a value per row");
+  columns_.push_back(column);
+  for (std::size_t row = 0; row < rows_.size(); ++row) rows_[row].push_back(std::move(values[row]));
+}
+
+void Table::filter(const std::vector<bool>& keep) {
+  require(keep.size() == rows_.size(), "a choice per row");
+  std::size_t next = 0;
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    if (!keep[row]) continue;
+    if (next != row) {
+      rows_[next] = std::move(rows_[row]);
+      lines_[next] = lines_[row];
+    }
+    ++next;
+  }
+  rows_.resize(next);
+  lines_.resize(next);
 }
 
 }  // namespace gyrus

@@ -6,7 +6,8 @@
 
 namespace gyrus {
 
-/// A comma-separated table with one header line. Fields may be quoted; empty lines are skipped.
+/// A table with one header line, its fields separated by commas or, in a .tsv file, by tabs (BIDS; n/a is an
+/// empty field). Fields of a comma-separated table may be quoted; empty lines are skipped.
 class Table {
  public:
   /// @throws DataError: missing, empty, a row with another number of fields
@@ -15,22 +16,29 @@ class Table {
   Table(std::string name, std::vector<std::string> columns, std::vector<std::vector<std::string>> rows);
 
   std::size_t num_rows() const { return rows_.size(); }
-  /// Line of the file, for messages.
-  std::size_t line_of(std::size_t row) const { return lines_[row]; }
+  /// Of the row, for messages: file and line, or the first field of a row made in memory.
+  std::string place(std::size_t row) const;
   const std::string& name() const { return name_; }
+  const std::vector<std::string>& columns() const { return columns_; }
 
+  bool has_column(const std::string& column) const;
   /// @throws DataError naming every column of `columns` that is missing
   void check_columns(const std::vector<std::string>& columns, const std::string& wanted_by) const;
   const std::string& value(std::size_t row, const std::string& column) const;
 
-  /// Replaces every {column} of `pattern`. @throws DataError naming a missing column
+  /// Replaces every {column} of `pattern`, once. @throws DataError naming a missing column
   std::string expand(const std::string& pattern, std::size_t row) const;
+
+  /// Adds a column. @pre a value per row, and no such column yet
+  void add_column(const std::string& column, std::vector<std::string> values);
+  /// Keeps the rows for which `keep` is true. @pre one per row
+  void filter(const std::vector<bool>& keep);
 
  private:
   std::string name_;
   std::vector<std::string> columns_;
   std::vector<std::vector<std::string>> rows_;
-  std::vector<std::size_t> lines_;
+  std::vector<std::size_t> lines_;  // 0: made in memory
 };
 
 /// The names in braces of a pattern.

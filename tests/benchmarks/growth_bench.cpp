@@ -97,14 +97,7 @@ void run() {
   const test::Scratch scratch;
   ShardWriter writer({.codec = Codec::lz4, .quantisation = Quantisation::unit_range()});
   for (int i = 0; i < volumes_per_shard; ++i) writer.add(writer.encode(made_volume(i)));
-  const auto summary = writer.write(scratch / "shard.h5");
-  const ManifestShard shard{.file = "",
-                            .set = "train",
-                            .bytes = summary.bytes,
-                            .digest = summary.digest,
-                            .layout = summary.layout,
-                            .volumes = writer.infos(),
-                            .skipped = {}};
+  const ManifestShard shard = writer.write(scratch / "shard.h5");
   for (const std::int64_t num_shards : {1, 12, 125, 1250, 2500}) {
     const auto root = scratch / fmt::format("set-{}", num_shards);
     make_set(root, scratch / "shard.h5", shard, num_shards);

@@ -9,8 +9,8 @@
 
 #include "data/loader.hpp"
 #include "data/placement/node_cache.hpp"
-#include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/storage/h5.hpp"
 #include "tests/data/prepared.hpp"
 
 namespace gyrus {

@@ -1,4 +1,4 @@
-#include "data/augment.hpp"
+#include "data/augment/augment.hpp"
 #include "tests/data/parity_case.hpp"
 
 namespace gyrus {

@@ -1,4 +1,4 @@
-#include "data/augment.hpp"
+#include "data/augment/augment.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "data/augment_kernels.hpp"
+#include "data/augment/kernels.hpp"
 
 namespace gyrus {
 namespace {

@@ -14,6 +14,7 @@ using test::error_of;
 using test::NiftiFile;
 using test::Scratch;
 using test::write_text;
+using testing::AllOf;
 using testing::HasSubstr;
 
 TEST(Table, QuotedFieldsCarriageReturnsAndByteOrderMarksAreUnderstood) {
@@ -26,7 +27,7 @@ TEST(Table, QuotedFieldsCarriageReturnsAndByteOrderMarksAreUnderstood) {
   EXPECT_EQ(table.value(0, "SEX (1=m, 2=f)"), "1");
   EXPECT_EQ(table.value(0, "note"), "said \"yes\"");
   EXPECT_EQ(table.value(1, "note"), "two\nlines");
-  EXPECT_EQ(table.line_of(1), 4u);
+  EXPECT_EQ(table.place(1), (scratch / "t.csv").string() + " line 4");
   EXPECT_EQ(table.expand("{name}_{note}.nii", 0), "A_said \"yes\".nii");
 }
 
@@ -81,8 +82,9 @@ class Cohort : public testing::Test {
 };
 
 TEST_F(Cohort, SetsComeOneAfterTheOtherWithAgesWhereTheyAreKnown) {
-  source().age_table = "ages.csv";
-  source().age_key = "{subject}-T1";
+  source().join = "ages.csv";
+  source().join_key = "{subject}-T1";
+  source().age = "{Age}";
   const auto entries = list_cohort(options_);
   ASSERT_EQ(entries.size(), 3u);
   EXPECT_EQ(entries[0].id, "A");
@@ -101,10 +103,14 @@ TEST_F(Cohort, EveryMissingColumnIsNamed) {
   EXPECT_THAT(
       listing_error(),
       HasSubstr("lacks the columns volume, lesion that data.source.made needs; it has: subject, split"));
-  source().image = source().lesion = "x";
-  source().age_table = "ages.csv";
-  source().age_column = "Years";
-  EXPECT_THAT(listing_error(), HasSubstr("lacks the columns Years"));
+  source().image = "x";
+  source().lesion = "";
+  source().join = "ages.csv";
+  source().join_key = "{subject}-T1";
+  source().age = "{Years}";
+  EXPECT_THAT(listing_error(),
+              HasSubstr("lacks the columns Years that data.source.made needs; it has: subject, "
+                        "split, ID, Age"));
 }
 
 TEST_F(Cohort, ASubjectListedTwiceIsRefusedWithBothLines) {
@@ -117,7 +123,9 @@ TEST_F(Cohort, ASubjectListedTwiceIsRefusedWithBothLines) {
 
 TEST_F(Cohort, ASubjectInTwoSetsIsRefused) {
   write_text(scratch_ / "split.csv", "subject,split\nA,val\nB,val\nA,test\n");
-  EXPECT_THAT(listing_error(), HasSubstr("subject A is in two sets: val"));
+  EXPECT_THAT(listing_error(),
+              AllOf(HasSubstr("subject A is in two sets: val ("), HasSubstr("line 2) and test ("),
+                    HasSubstr("line 4); list it in one, give data.leakage=drop, or")));
 }
 
 TEST_F(Cohort, ATrainingSubjectInTheLesionSetOfAnotherSourceIsRefused) {
@@ -126,7 +134,8 @@ TEST_F(Cohort, ATrainingSubjectInTheLesionSetOfAnotherSourceIsRefused) {
   lesions.table.clear();
   lesions.subjects = {"C"};
   lesions.set = "lesions";
-  EXPECT_EQ(listing_error(), "subject C is in two sets: train and lesions");
+  EXPECT_THAT(listing_error(), AllOf(HasSubstr("subject C is in two sets: train ("),
+                                     HasSubstr(" and lesions (subject C); list it in one")));
   lesions.subjects = {"B"};  // two evaluation sets may share subjects
   EXPECT_EQ(listing_error(), "");
 }
@@ -137,6 +146,20 @@ TEST_F(Cohort, AMissingOrEmptyFolderIsNamed) {
   std::filesystem::create_directories(scratch_ / "empty");
   source().folder = (scratch_ / "empty").string();
   EXPECT_THAT(listing_error(), HasSubstr("empty is empty"));
+}
+
+TEST_F(Cohort, LinksThatLeadRoundInCirclesAreNamed) {
+  const auto round = scratch_ / "round";
+  std::filesystem::create_symlink(round, round);
+  source().image = "round";
+  EXPECT_THAT(making_error(), HasSubstr("round: Too many levels of symbolic links"));
+  source().lesion = "round";  // is not absent
+  source().optional = {"lesion"};
+  EXPECT_EQ(list_cohort(options_).front().label, 1);
+  source().table = "round";
+  EXPECT_THAT(listing_error(), HasSubstr("round: Too many levels of symbolic links"));
+  source().folder = round.string();
+  EXPECT_THAT(listing_error(), HasSubstr("round is not a folder: Too many levels of symbolic links"));
 }
 
 TEST_F(Cohort, ASetNameThatCouldLeaveTheFolderIsRefused) {
@@ -257,7 +280,7 @@ TEST(DataOptions, OptionsThatDoNotFitTogetherAreConfigurationErrors) {
                 with_source(o);
                 o.source["a"].image = "i";
               }),
-              HasSubstr("give either table or subjects"));
+              HasSubstr("data.source.a: give exactly one of table, subjects and scan"));
   EXPECT_THAT(error_with([&](auto& o) {
                 with_source(o);
                 o.sources = {"a", "a"};

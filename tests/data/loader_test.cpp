@@ -10,10 +10,10 @@
 #include <map>
 #include <thread>
 
-#include "data/augment.hpp"
-#include "data/shard/file_io.hpp"
-#include "data/shard/h5.hpp"
+#include "data/augment/augment.hpp"
 #include "data/shard/quarantine.hpp"
+#include "data/storage/file_io.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/files.hpp"
 #include "launch/topology.hpp"
 #include "tests/data/prepared.hpp"

@@ -1,13 +1,17 @@
 #include "data/source/nifti.hpp"
 
 #include <gmock/gmock.h>
+#include <zlib.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
 #include "launch/files.hpp"
 #include "tests/data/support.hpp"
+#include "tests/support/as_nobody.hpp"
 
 namespace gyrus {
 namespace {
@@ -100,6 +104,19 @@ TEST(Nifti, AMissingFileIsNamed) {
             "/no/such/brain.nii does not exist");
 }
 
+TEST(Nifti, AFileThatMayNotBeReadIsNamedWithTheReason) {
+  const test::Scratch scratch;
+  for (const char* name : {"closed.nii", "closed.nii.gz"}) {
+    const auto file = scratch / name;
+    test::write_text(file, "x");
+    std::filesystem::permissions(file, std::filesystem::perms::none);
+    const test::AsNobody other_user;
+    const auto text = test::error_of<DataError>([&] { read_nifti(file); });
+    EXPECT_THAT(text, testing::HasSubstr(name));
+    EXPECT_THAT(text, testing::HasSubstr("Permission denied"));
+  }
+}
+
 TEST(Nifti, AFileOfAnotherKindIsRefused) {
   const Scratch scratch;
   for (const char* name : {"a.nii", "a.nii.gz"}) {
@@ -186,6 +203,107 @@ TEST(Nifti, AnAbsurdSizeIsRefusedBeforeAnyMemoryIsTaken) {
   auto file = numbered_file();
   file.shape = {32767, 32767, 32767};
   EXPECT_THAT(error_for(file), HasSubstr("has shape 32767x32767x32767"));
+  file.shape = {4000, 4000, 4000};
+  EXPECT_THAT(error_for(file), HasSubstr("has 4000x4000x4000 voxels, which no brain scan has"));
+  file.shape = {1000, 1000, 1000};  // could be, so the file's end says that it is not
+  EXPECT_THAT(error_for(file), HasSubstr("is truncated: 96 of 4000000000 bytes of voxels"));
+  EXPECT_THAT(error_for(file, "a.nii.gz"), HasSubstr("is truncated: 96 of 4000000000 bytes of voxels"));
+}
+
+/// Writes the file and then other bytes into its header.
+template <class T>
+std::filesystem::path write_with(const Scratch& scratch, const NiftiFile& file, std::size_t offset, T value) {
+  file.write(scratch / "a.nii");
+  std::string bytes = read_file(scratch / "a.nii");
+  std::memcpy(bytes.data() + offset, &value, sizeof value);
+  test::write_text(scratch / "a.nii", bytes);
+  return scratch / "a.nii";
+}
+
+TEST(Nifti, VoxelsThatBeginFarBehindTheHeaderAreRefused) {
+  const Scratch scratch;
+  const auto path = write_with(scratch, numbered_file(), 108, 2e9f);  // vox_offset
+  EXPECT_THAT(error_of<DataError>([&] { read_nifti(path); }),
+              HasSubstr("says that its voxels begin at byte 2000000000; is its header damaged?"));
+}
+
+TEST(Nifti, NoMoreOfACompressedFileIsReadThanItsHeaderSays) {
+  const Scratch scratch;
+  numbered_file().write(scratch / "small.nii");
+  const std::string small = read_file(scratch / "small.nii");
+  const gzFile stream = gzopen((scratch / "bomb.nii.gz").c_str(), "wb9");
+  gzwrite(stream, small.data(), static_cast<unsigned>(small.size()));
+  const std::string zeros(std::size_t{1} << 24, '\0');
+  for (int i = 0; i < 8; ++i) gzwrite(stream, zeros.data(), static_cast<unsigned>(zeros.size()));  // 128 MiB
+  gzclose(stream);
+  // Damage in the last part of the file shows whether it was reached.
+  std::string bomb = read_file(scratch / "bomb.nii.gz");
+  ASSERT_LT(bomb.size(), std::size_t{1} << 20);
+  std::fill(bomb.begin() + static_cast<std::ptrdiff_t>(bomb.size() / 2), bomb.end(), '\xFF');
+  test::write_text(scratch / "bomb.nii.gz", bomb);
+  EXPECT_EQ(read_nifti(scratch / "bomb.nii.gz").voxels.at(3, 2, 1), 321.0f);
+}
+
+TEST(Nifti, WholeNumbersOf64BitsAreRead) {
+  const Scratch scratch;
+  NiftiFile file;
+  file.datatype = 1024;  // int64
+  std::vector<std::int64_t> voxels(24);
+  std::iota(voxels.begin(), voxels.end(), std::int64_t{-3});
+  voxels.back() = std::int64_t{1} << 40;
+  file.set_voxels(voxels);
+  file.write(scratch / "a.nii");
+  const auto volume = read_nifti(scratch / "a.nii");
+  EXPECT_EQ(volume.voxels.at(0, 0, 0), -3.0f);
+  EXPECT_EQ(volume.voxels.at(3, 2, 1), 0x1p40f);
+}
+
+/// Reverses `count` values of `size` bytes each.
+void swap_bytes(std::string& bytes, std::size_t offset, std::size_t size, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(offset + i * size);
+    std::reverse(begin, begin + static_cast<std::ptrdiff_t>(size));
+  }
+}
+
+TEST(Nifti, FilesOfTheOtherByteOrderAreRead) {
+  const Scratch scratch;
+  numbered_file().write(scratch / "a.nii");
+  std::string bytes = read_file(scratch / "a.nii");
+  swap_bytes(bytes, 0, 4, 1);     // sizeof_hdr
+  swap_bytes(bytes, 40, 2, 8);    // dim
+  swap_bytes(bytes, 70, 2, 2);    // datatype, bitpix
+  swap_bytes(bytes, 76, 4, 11);   // pixdim, vox_offset, scl_slope, scl_inter
+  swap_bytes(bytes, 252, 2, 2);   // qform_code, sform_code
+  swap_bytes(bytes, 280, 4, 12);  // srow
+  swap_bytes(bytes, 352, 4, 24);
+  test::write_text(scratch / "a.nii", bytes);
+  const auto volume = read_nifti(scratch / "a.nii");
+  EXPECT_EQ(volume.voxels.size, (std::array<std::int64_t, 3>{4, 3, 2}));
+  EXPECT_EQ(volume.voxels.at(3, 2, 1), 321.0f);
+  EXPECT_EQ(volume.affine[0][0], -1.0);
+}
+
+TEST(Nifti, AnObliqueFileTakesTheNearestAxesAndKeepsItsAffine) {
+  const Scratch scratch;
+  auto file = numbered_file();
+  file.affine = {0.2f, 0.95f, 0, 10,    -0.97f, 0.2f,
+                 0.1f, 20,    0, -0.1f, 0.99f,  30};  // x to posterior, y to right
+  file.write(scratch / "a.nii");
+  const auto volume = to_lps(read_nifti(scratch / "a.nii"));
+  EXPECT_EQ(volume.voxels.size, (std::array<std::int64_t, 3>{3, 4, 2}));
+  EXPECT_EQ(volume.voxels.at(0, 0, 0), 20.0f);  // y turned round
+  EXPECT_EQ(volume.voxels.at(2, 3, 1), 301.0f);
+  EXPECT_NEAR(volume.affine[0][0], -0.95, 1e-6);
+  EXPECT_NEAR(volume.affine[0][3], 10 + 2 * 0.95, 1e-5);
+}
+
+TEST(Nifti, AnAxisWithoutADirectionIsNoOrientation) {
+  const Scratch scratch;
+  auto file = numbered_file();
+  file.affine = {-1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0};  // singular
+  file.write(scratch / "a.nii");
+  EXPECT_FALSE(read_nifti(scratch / "a.nii").directions.has_value());
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "data/shard/h5.hpp"
 #include "data/source/grid.hpp"
+#include "data/storage/h5.hpp"
 #include "tests/data/support.hpp"
 
 namespace gyrus::test {

@@ -217,6 +217,31 @@ TEST_F(PrepareFiles, OnlyAChangedSourceIsReadAgain) {
   EXPECT_NE(written("train-00001.h5"), second);
 }
 
+TEST_F(PrepareFiles, AnotherReferenceOfTheIntensitiesMakesEveryShardAnew) {
+  options_.steps = {"match_histogram", "curvature_flow", "centre", "rescale", "downsample"};
+  options_.match_histogram.reference = image("A").string();
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_FALSE(prepare_dataset(options_, world_));
+  options_.match_histogram.reference += ".copy/A.nii";  // the same bytes elsewhere
+  world_.barrier();
+  if (world_.rank() == 0) {
+    const std::filesystem::path copy = options_.match_histogram.reference;
+    std::filesystem::create_directories(copy.parent_path());
+    std::filesystem::copy_file(image("A"), copy);
+  }
+  world_.barrier();
+  EXPECT_FALSE(prepare_dataset(options_, world_));
+  const auto before = written("train-00001.h5");
+  write_image("E", 50);
+  options_.match_histogram.reference = image("E").string();
+  EXPECT_THAT(test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); }),
+              HasSubstr("was prepared with data.match_histogram.reference=A.nii"));
+  write_image("A", 50);
+  options_.match_histogram.reference = image("A").string();
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_NE(written("train-00001.h5"), before);
+}
+
 TEST_F(PrepareFiles, AFolderThatWasMovedAwayFromItsSourcesIsUsedAsItIs) {
   prepare_dataset(options_, world_);
   options_.source["made"].folder = "/no/such/folder";

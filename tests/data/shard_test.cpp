@@ -8,13 +8,13 @@
 #include "data/prepare/prepare.hpp"
 #include "data/shard/description.hpp"
 #include "data/shard/format.hpp"
-#include "data/shard/h5.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shard/reader.hpp"
 #include "data/shard/shard_cache.hpp"
 #include "data/shard/verify.hpp"
 #include "data/shard/writer.hpp"
 #include "data/source/cohort.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 
@@ -37,6 +37,7 @@ Volume made_volume(const std::string& subject, float offset) {
                 .mask = {},
                 .lesion = {},
                 .age = 40.0,
+                .site = "Guys",
                 .label = 0,
                 .spacing = {1, 1, 1}};
   for (int i = 0; i < 3 * 8 * 6; ++i) {
@@ -47,7 +48,7 @@ Volume made_volume(const std::string& subject, float offset) {
   return volume;
 }
 
-ShardSummary write_shard(const std::filesystem::path& path, const ShardSettings& settings = {}) {
+ManifestShard write_shard(const std::filesystem::path& path, const ShardSettings& settings = {}) {
   ShardWriter writer(settings);
   writer.add(writer.encode(made_volume("sub-1", 0.0f)));
   writer.add(writer.encode(made_volume("sub-2", 5.0f)));
@@ -72,7 +73,7 @@ class Shard : public testing::Test {
   }
 
   Scratch scratch_;
-  ShardSummary summary_;
+  ManifestShard summary_;
 };
 
 TEST_F(Shard, EveryCodecReturnsWhatWasWritten) {
@@ -154,6 +155,7 @@ TEST_F(Shard, DescribesItself) {
   EXPECT_EQ(description.set, "train");
   EXPECT_EQ(description.volumes[0].id, "sub-1-scan");
   EXPECT_EQ(description.volumes[0].age, 40.0);
+  EXPECT_EQ(description.volumes[0].site, "Guys");
   EXPECT_EQ(description.volumes[0].brain_voxels, std::count(volume.mask.begin(), volume.mask.end(), 1));
   EXPECT_EQ(description.volumes[0].lesion_voxels, std::count(volume.lesion.begin(), volume.lesion.end(), 1));
   EXPECT_EQ(description.provenances[0].affine, volume.provenance->affine);
@@ -162,6 +164,19 @@ TEST_F(Shard, DescribesItself) {
   EXPECT_EQ(description.preparation.at("clip"), "true");
   ASSERT_EQ(description.skipped.size(), 1u);
   EXPECT_EQ(description.skipped[0].reason, "has no \"brain\"");
+}
+
+TEST_F(Shard, WithoutATableOfSitesKnowsNone) {
+  write_shard(path());
+  std::string bytes = read_file(path());
+  const auto name = bytes.find(std::string("\0site\0", 6));  // among the names of the group's links
+  ASSERT_NE(name, std::string::npos);
+  bytes[name + 4] = 'f';
+  test::write_text(path(), bytes);
+  const auto description = ShardDescription::of_file(path());
+  ASSERT_FALSE(description.volumes.empty());
+  EXPECT_EQ(description.volumes[0].site, "");
+  EXPECT_EQ(description.volumes[0].age, 40.0);
 }
 
 TEST_F(Shard, EqualContentGivesEqualFiles) {

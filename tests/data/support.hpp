@@ -71,6 +71,9 @@ inline DataOptions small_phantom(const std::filesystem::path& root) {
   return options;
 }
 
+/// `data=NAME` of configs/, with further overrides; checked.
+DataOptions shipped_data(const std::string& name, const std::vector<std::string>& overrides = {});
+
 /// Fields of a NIfTI-1 file that a test may want wrong.
 struct NiftiFile {
   std::vector<std::int16_t> shape = {4, 3, 2};
@@ -79,7 +82,9 @@ struct NiftiFile {
   float slope = 0.0f, intercept = 0.0f;
   std::int16_t sform_code = 1;
   std::vector<float> affine = {-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0};  // LPS axes
-  std::string voxels;                                                  // raw bytes
+  std::int16_t qform_code = 0;                                         // the qform's axes are LPS, too
+  float qfac = 1.0f;   // -1: with its third axis the other way round
+  std::string voxels;  // raw bytes
 
   template <class T>
   void set_voxels(const std::vector<T>& values) {

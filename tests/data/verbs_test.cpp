@@ -6,9 +6,13 @@
 #include <random>
 
 #include "data/dataset.hpp"
-#include "data/shard/h5.hpp"
+#include "data/shard/description.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/shard/verify.hpp"
+#include "data/shard/writer.hpp"
 #include "data/shards_verb.hpp"
+#include "data/source/cohort.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/config/config.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
@@ -91,6 +95,36 @@ TEST_F(ShardsVerb, VerifyFindsTwoHundredRandomFlips) {
     test::write_text(path, whole);
   }
   EXPECT_EQ(run({"verify", root().string()}).first, 0);
+}
+
+TEST_F(ShardsVerb, VerifyReportsInTheOrderOfShardsForAnyNumberOfThreads) {
+  const auto manifest = Manifest::read(root());
+  ASSERT_EQ(manifest.shards.size(), 5u);
+  for (const std::size_t damaged : {0, 2, 3}) {  // a slice, the whole shard, two slices
+    const auto path = root() / manifest.shards[damaged].file;
+    const auto index = h5::File::open(path).read<std::uint64_t>("index/mask");
+    std::string bytes = read_file(path);
+    bytes[index[0] + 3] ^= 0x20;
+    if (damaged == 3) bytes[index[3 * 4] + 3] ^= 0x20;
+    if (damaged == 2) bytes.resize(1000);
+    test::write_text(path, bytes);
+  }
+  const auto messages = [&](std::size_t threads) {
+    std::vector<std::string> all;
+    for (const auto& problems : verify_shards(root(), manifest.shards, threads)) {
+      for (const auto& slice : problems.slices) all.push_back(slice.message());
+      all.insert(all.end(), problems.others.begin(), problems.others.end());
+    }
+    return all;
+  };
+  using testing::AllOf;
+  EXPECT_THAT(messages(1),
+              testing::ElementsAre(AllOf(HasSubstr(manifest.shards[0].file), HasSubstr("slice 0")),
+                                   AllOf(HasSubstr(manifest.shards[2].file), HasSubstr("has 1000 bytes")),
+                                   HasSubstr(manifest.shards[2].file),
+                                   AllOf(HasSubstr(manifest.shards[3].file), HasSubstr("slice 0")),
+                                   AllOf(HasSubstr(manifest.shards[3].file), HasSubstr("slice 4"))));
+  for (const std::size_t threads : {2, 3, 8}) EXPECT_EQ(messages(threads), messages(1)) << threads;
 }
 
 TEST_F(ShardsVerb, VerifyNamesMissingAndTruncatedShards) {
@@ -188,22 +222,37 @@ TEST_F(ShardsVerb, AnUnknownActionIsAConfigurationError) {
   EXPECT_THROW(shards_verb({"ls", root().string(), "--codec", "lz4"}), ConfigError);
 }
 
-DataOptions shipped(const std::string& name) {
-  DataOptions options;
-  const std::filesystem::path folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs";
-  test::Scratch scratch;
-  test::write_text(scratch / "data_test.yaml", "defaults:\n  - data: " + name + "\n");
-  Config::compose({.config_folder = folder,
-                   .extra_folders = {scratch.path()},
-                   .config_name = "data_test",
-                   .overrides = {}})
-      .bind("data", options);
-  options.validate();
-  return options;
+TEST_F(ShardsVerb, AManifestOfBeforeSitesWereKeptStillOpens) {
+  auto document = nlohmann::json::parse(read_file(root() / "manifest.json"));
+  document.erase("manifest_digest");
+  for (auto& shard : document["shards"]) {
+    ASSERT_EQ(shard["volumes"]["site"].size(), shard["volumes"]["id"].size());
+    shard["volumes"].erase("site");
+  }
+  document["manifest_digest"] = to_hex(digest64(document.dump()));
+  test::write_text(root() / "manifest.json", document.dump());
+  EXPECT_EQ(Dataset::open(root()).volumes("train").front().site, "");
+  EXPECT_EQ(run({"verify", root().string()}).first, 0);
+}
+
+TEST_F(ShardsVerb, RepackKeepsSites) {
+  DataOptions options = this->options();
+  ShardWriter writer({.preparation = options.preparation()});
+  auto volume = Dataset::open(root()).read_volume("val", 0);
+  volume.site = "Guys";
+  writer.add(writer.encode(volume));
+  Manifest manifest;
+  manifest.name = "one";
+  manifest.preparation = options.preparation();
+  manifest.shards = {writer.write(scratch() / "val-00000.h5")};
+  manifest.write(scratch().path());
+  run({"repack", scratch().path().string(), (scratch() / "new").string()});
+  EXPECT_EQ(Manifest::read(scratch() / "new").shards.at(0).volumes.at(0).site, "Guys");
+  EXPECT_EQ(ShardDescription::of_file(scratch() / "new" / "val-00000.h5").volumes.at(0).site, "Guys");
 }
 
 TEST(DataConfigs, ThePhantomIsTheOneOfTheQuickstart) {
-  const auto options = shipped("phantom");
+  const auto options = test::shipped_data("phantom");
   EXPECT_EQ(options.kind, "phantom");
   EXPECT_EQ(options.image_size, (std::vector<std::int64_t>{48, 48, 16}));
   EXPECT_EQ(options.phantom.train_subjects, 96);
@@ -211,13 +260,57 @@ TEST(DataConfigs, ThePhantomIsTheOneOfTheQuickstart) {
 }
 
 TEST(DataConfigs, TheFourMillimetreVariantDiffersInResolutionOnly) {
-  const auto full = shipped("ixi_shared"), coarse = shipped("ixi_shared_4mm");
+  const auto full = test::shipped_data("ixi_shared"), coarse = test::shipped_data("ixi_shared_4mm");
   EXPECT_EQ(full.image_size, (std::vector<std::int64_t>{96, 96, 50}));
   EXPECT_EQ(coarse.image_size, (std::vector<std::int64_t>{48, 48, 25}));
   EXPECT_EQ(coarse.downsample, 2);
   EXPECT_EQ(coarse.sources, full.sources);
   EXPECT_EQ(coarse.source.at("synthetic").set, "synthetic_{split}");
   EXPECT_NE(coarse.root, full.root);
+}
+
+TEST(DataConfigs, EveryDataSetFitsBothProfiles) {
+  int count = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(std::filesystem::path(GYRUS_SOURCE_DIR) / "configs" / "data")) {
+    const std::string name = file.path().stem();
+    EXPECT_EQ(test::shipped_data(name).name, name);
+    EXPECT_EQ(test::shipped_data(name, {"profile=reference"}).duplicates, "keep");
+    ++count;
+  }
+  EXPECT_GE(count, 14);
+}
+
+TEST(DataConfigs, TheDocumentedTrainingOnThePapersCohortsComposes) {
+  const auto options = test::shipped_data(
+      "paper",
+      {"experiment=paper", "validation.set=brats21_val", "evaluation.threshold_sets=[brats21_val,mslub_val]",
+       "evaluation.test_sets=[brats21_test,mslub_test]", "evaluation.healthy_sets=[test]"});
+  EXPECT_EQ(options.sources, (std::vector<std::string>{"ixi", "brats21", "mslub"}));
+  EXPECT_EQ(options.augment.gamma, 0.5);
+}
+
+TEST(DataConfigs, TheExampleOfTheDocumentIsADataSet) {
+  const std::string text = read_file(std::filesystem::path(GYRUS_SOURCE_DIR) / "docs" / "data.md");
+  const std::size_t begin = text.find("```yaml\n") + 8;
+  const test::Scratch scratch;
+  for (const char* folder :
+       {"data", "scans/control/A", "scans/control/B", "scans/patient/HH/C", "scans/patient/HH/D"})
+    std::filesystem::create_directories(scratch / folder);
+  test::write_text(scratch / "data/mine.yaml", text.substr(begin, text.find("```", begin) - begin));
+  for (const char* subject : {"control/A/A", "control/B/B", "patient/HH/C/C", "patient/HH/D/D"})
+    test::write_text(scratch / (std::string("scans/") + subject + "_t2.nii.gz"), "");
+  DataOptions options;
+  Config::compose({.config_folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs",
+                   .extra_folders = {scratch.path()},
+                   .overrides = {"data=mine"}})
+      .bind("data", options);
+  options.validate();
+  std::map<std::string, std::string> sites;
+  for (auto& [name, source] : options.source) source.folder = (scratch / "scans").string();
+  for (const auto& entry : list_cohort(options)) sites[entry.set] += entry.site;
+  EXPECT_EQ(sites, (std::map<std::string, std::string>{
+                       {"train", ""}, {"val", ""}, {"patients_val", "HH"}, {"patients_test", "HH"}}));
 }
 
 }  // namespace

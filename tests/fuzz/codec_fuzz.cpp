@@ -3,7 +3,7 @@
 #include <cstring>
 #include <span>
 
-#include "data/shard/codec.hpp"
+#include "data/storage/codec.hpp"
 #include "launch/error.hpp"
 #include "tests/fuzz/fuzz.hpp"
 

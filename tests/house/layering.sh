@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The direction of dependence: slurm -> launch <- data <- trainer; in data, shards and sources know neither each other nor what reads
-# them. LibTorch and the scheduler stay where they belong.
+# them, and what stores bytes knows none of them. LibTorch and the scheduler stay where they belong.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 bad=$(
@@ -9,6 +9,7 @@ bad=$(
   grep -rnE '#include "(data|trainer)/|#include <(torch|ATen|c10)' slurm
   grep -rnE '#include "data/(source|dataset|loader|order)' data/shard
   grep -rnE '#include "data/(shard|dataset|loader|order)' data/source
+  grep -rnE '#include "data/' data/storage | grep -v '"data/storage/'
   grep -rnE '#include "trainer/' trainer/kernels | grep -v '"trainer/kernels/'
   grep -rnE '#include "slurm/' trainer | grep -vE '^trainer/(main\.cpp|cli/)'
   grep -rln '#include <torch/torch.h>' --include=*.hpp trainer launch data slurm

@@ -2,11 +2,11 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
-#include "data/augment.hpp"
+#include "data/augment/augment.hpp"
 #include "data/loader.hpp"
 #include "data/placement/job_data.hpp"
 #include "data/random.hpp"
-#include "data/shard/h5.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 #include "trainer/feed/device_augment.hpp"

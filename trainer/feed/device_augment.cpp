@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "data/augment_operators.hpp"
+#include "data/augment/operators.hpp"
 
 namespace gyrus {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "data/augment.hpp"
+#include "data/augment/augment.hpp"
 
 namespace gyrus {
 
@@ -14,7 +14,7 @@ struct DeviceSlice {
   torch::Tensor mask;   // [H, W], uint8
 };
 
-/// data/augment.hpp's augment_slice and transform_slice by tensor operations on the volume's device.
+/// data/augment/augment.hpp's augment_slice and transform_slice by tensor operations on the volume's device.
 /// @param images  [depth, H, W] of the volume, float32; only slices with a weight are looked at
 /// @param masks  [depth, H, W], uint8
 /// Determinism: within 1e-5 of the CPU's (5e-7 but for gamma's power), masks equal; the same on every call.

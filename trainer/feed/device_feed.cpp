@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "data/augment.hpp"
+#include "data/augment/augment.hpp"
 #include "launch/topology.hpp"
 #include "trainer/feed/device_augment.hpp"
 #include "trainer/feed/device_cache.hpp"

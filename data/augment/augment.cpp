@@ -1,10 +1,10 @@
-#include "data/augment.hpp"
+#include "data/augment/augment.hpp"
 
 #include <cmath>
 #include <vector>
 
-#include "data/augment_kernels.hpp"
-#include "data/augment_operators.hpp"
+#include "data/augment/kernels.hpp"
+#include "data/augment/operators.hpp"
 #include "data/random.hpp"
 #include "launch/error.hpp"
 

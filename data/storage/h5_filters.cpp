@@ -1,6 +1,6 @@
 // The compression filters with ids from The HDF Group's registry, built on our codecs: 32004 (LZ4) and 32015
 // (Zstandard). Their stored bytes are those of the registered plugins, so h5py with hdf5plugin reads them.
-#include "data/shard/h5_filters.hpp"
+#include "data/storage/h5_filters.hpp"
 
 #include <zstd.h>
 
@@ -16,7 +16,6 @@ namespace {
 
 constexpr H5Z_filter_t lz4_filter = 32004;
 constexpr H5Z_filter_t zstd_filter = 32015;
-constexpr unsigned zstd_level = 3;
 constexpr std::size_t max_chunk_bytes = std::size_t{1} << 30;  // no memory is taken on a damaged file's word
 
 /// Bytes that a chunk of filter data says it holds; 0 when it says nothing sound.
@@ -67,7 +66,7 @@ void register_filters() {
 void set_filters(hid_t properties, Codec codec, std::size_t element_bytes) {
   if (codec == Codec::none) return;
   if (element_bytes > 1) H5Pset_shuffle(properties);
-  if (codec == Codec::deflate) H5Pset_deflate(properties, 1);
+  if (codec == Codec::deflate) H5Pset_deflate(properties, deflate_level);
   if (codec == Codec::lz4) H5Pset_filter(properties, lz4_filter, H5Z_FLAG_MANDATORY, 0, nullptr);
   if (codec == Codec::zstd) H5Pset_filter(properties, zstd_filter, H5Z_FLAG_MANDATORY, 1, &zstd_level);
 }

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "data/shard/codec.hpp"
+#include "data/storage/codec.hpp"
 #include "launch/handle.hpp"
 
 /// The only place of raw HDF5 calls, but for the filters of h5_filters.cpp.

@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "data/augment_spatial.hpp"
+#include "data/augment/spatial.hpp"
 #include "data/options.hpp"
 #include "data/order.hpp"
 #include "data/volume.hpp"

@@ -1,4 +1,4 @@
-#include "data/shard/file_io.hpp"
+#include "data/storage/file_io.hpp"
 
 #include <unistd.h>
 

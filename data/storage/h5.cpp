@@ -1,4 +1,4 @@
-#include "data/shard/h5.hpp"
+#include "data/storage/h5.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <mutex>
 #include <numeric>
 
-#include "data/shard/h5_filters.hpp"
+#include "data/storage/h5_filters.hpp"
 #include "launch/error.hpp"
 
 static_assert(std::endian::native == std::endian::little,

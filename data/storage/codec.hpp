@@ -13,6 +13,9 @@ namespace gyrus {
 /// deflate: a zlib stream (filter 1); lz4: filter 32004; zstd: filter 32015.
 enum class Codec { none, deflate, lz4, zstd };
 
+inline constexpr unsigned deflate_level = 1;
+inline constexpr unsigned zstd_level = 3;
+
 inline constexpr const char* codec_names[] = {"none", "deflate", "lz4", "zstd"};
 std::string codec_name(Codec codec);
 /// @throws DataError when no codec has this name

@@ -1,9 +1,9 @@
-#include "data/augment_spatial.hpp"
+#include "data/augment/spatial.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "data/augment.hpp"
+#include "data/augment/augment.hpp"
 
 namespace gyrus {
 namespace {

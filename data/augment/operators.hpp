@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "data/augment.hpp"
-#include "data/augment_kernels.hpp"
+#include "data/augment/augment.hpp"
+#include "data/augment/kernels.hpp"
 
 /// The numbers that augmentations are made of, for whatever computes them: vector instructions of the CPU
 /// (augment.cpp) or a device.

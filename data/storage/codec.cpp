@@ -1,4 +1,4 @@
-#include "data/shard/codec.hpp"
+#include "data/storage/codec.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -23,8 +23,6 @@ struct ContextTraits {
   static void close(type context) { Free(context); }
 };
 
-constexpr int deflate_level = 1;
-constexpr int zstd_level = 3;
 libdeflate_compressor* make_deflate() {
   return libdeflate_alloc_compressor(deflate_level);
 }

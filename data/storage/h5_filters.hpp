@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "data/shard/codec.hpp"
+#include "data/storage/codec.hpp"
 
 namespace gyrus::h5 {
 

@@ -1,4 +1,4 @@
-#include "data/augment_operators.hpp"
+#include "data/augment/operators.hpp"
 
 #include <cmath>
 #include <cstdlib>

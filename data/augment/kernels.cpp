@@ -1,4 +1,4 @@
-#include "data/augment_kernels.hpp"
+#include "data/augment/kernels.hpp"
 
 #include <algorithm>
 #include <atomic>

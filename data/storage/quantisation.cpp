@@ -1,4 +1,4 @@
-#include "data/shard/quantisation.hpp"
+#include "data/storage/quantisation.hpp"
 
 #include <fmt/format.h>
 
