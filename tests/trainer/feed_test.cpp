@@ -13,6 +13,7 @@
 #include "trainer/feed/device_cache.hpp"
 #include "trainer/feed/device_feed.hpp"
 #include "trainer/feed/device_slices.hpp"
+#include "trainer/feed/side_stream.hpp"
 
 namespace gyrus {
 namespace {
@@ -148,6 +149,14 @@ TEST_F(FeedTest, ASliceThatIsMendedMeanwhileAsksForANewStart) {
   EXPECT_NO_THROW(dataset.check_slice("train", 0, 1, true));
   EXPECT_THAT(test::error_of<DataError>([&] { dataset.check_slice("train", 0, 0, false); }),
               HasSubstr("slice 0 could not be read when this job began, and can be now: start again"));
+}
+
+TEST(SideStream, AGpuIsRefusedByABuildWithoutThem) {
+  if (GYRUS_HAS_CUDA) GTEST_SKIP() << "skipped: this build has them";
+  EXPECT_THAT(test::error_of<NotBuiltError>([] { make_side_stream(torch::Device(torch::kCUDA, 0)); }),
+              HasSubstr("build the preset `cuda`"));
+  EXPECT_THAT(test::error_of<NotBuiltError>([] { free_device_bytes(torch::Device(torch::kCUDA, 0)); }),
+              HasSubstr("build the preset `cuda`"));
 }
 
 TEST(DeviceRoom, ASetThatTakesMoreThanHalfOfItIsRefusedWithTheNumbers) {

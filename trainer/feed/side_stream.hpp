@@ -25,4 +25,8 @@ std::unique_ptr<SideStream> make_side_stream(torch::Device device);
 /// Bytes that tensors on the device may still take. @throws DataError when the device does not say
 std::uint64_t free_device_bytes(torch::Device device);
 
+/// The same for GPUs alone (side_stream_cuda.cpp). @throws NotBuiltError in builds without CUDA
+std::unique_ptr<SideStream> make_cuda_side_stream(torch::Device device);
+std::uint64_t free_cuda_bytes(torch::Device device);
+
 }  // namespace gyrus

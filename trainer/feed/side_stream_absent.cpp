@@ -1,26 +1,15 @@
-// Of builds without CUDA: the CPU is the only device.
-#include "data/placement/node_memory.hpp"
+// Builds without CUDA.
+#include "launch/error.hpp"
 #include "trainer/feed/side_stream.hpp"
 
 namespace gyrus {
-namespace {
 
-class SameThread : public SideStream {
- public:
-  Wait run(const std::function<void()>& work) const override {
-    work();
-    return [](const std::vector<torch::Tensor>&) {};
-  }
-};
-
-}  // namespace
-
-std::unique_ptr<SideStream> make_side_stream(torch::Device /*device*/) {
-  return std::make_unique<SameThread>();
+std::unique_ptr<SideStream> make_cuda_side_stream(torch::Device /*device*/) {
+  throw NotBuiltError("this build has no streams of GPUs: build the preset `cuda`");
 }
 
-std::uint64_t free_device_bytes(torch::Device /*device*/) {
-  return available_memory();
+std::uint64_t free_cuda_bytes(torch::Device /*device*/) {
+  throw NotBuiltError("this build knows no memory of GPUs: build the preset `cuda`");
 }
 
 }  // namespace gyrus

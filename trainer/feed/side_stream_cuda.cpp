@@ -6,20 +6,11 @@
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
-#include "data/placement/node_memory.hpp"
 #include "launch/error.hpp"
 #include "trainer/feed/side_stream.hpp"
 
 namespace gyrus {
 namespace {
-
-class SameThread : public SideStream {
- public:
-  Wait run(const std::function<void()>& work) const override {
-    work();
-    return [](const std::vector<torch::Tensor>&) {};
-  }
-};
 
 class StreamOfItsOwn : public SideStream {
  public:
@@ -46,13 +37,11 @@ class StreamOfItsOwn : public SideStream {
 
 }  // namespace
 
-std::unique_ptr<SideStream> make_side_stream(torch::Device device) {
-  if (device.is_cuda()) return std::make_unique<StreamOfItsOwn>(device);
-  return std::make_unique<SameThread>();
+std::unique_ptr<SideStream> make_cuda_side_stream(torch::Device device) {
+  return std::make_unique<StreamOfItsOwn>(device);
 }
 
-std::uint64_t free_device_bytes(torch::Device device) {
-  if (!device.is_cuda()) return available_memory();
+std::uint64_t free_cuda_bytes(torch::Device device) {
   const c10::cuda::CUDAGuard guard(device);
   std::size_t free = 0, total = 0;
   if (const auto result = cudaMemGetInfo(&free, &total); result != cudaSuccess)
