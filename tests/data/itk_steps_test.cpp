@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -220,6 +221,8 @@ class Register : public testing::Test {
       return scene;
     });
   }
+  /// Few voxels, for what does not depend on how well they are registered.
+  static Triple small() { return made({18, 20, 16}, {9, 9, 9}, head); }
   Triple registered(Triple triple) const {
     run_steps({"register"}, options_, "v", triple);
     return triple;
@@ -260,33 +263,26 @@ TEST_F(Register, TheMapLeadsFromTheTemplateToTheImage) {
   }
 }
 
-TEST_F(Register, LinearLabelsAreLarger) {
-  const auto nearest = registered(moved());
+TEST_F(Register, OptionsSayHowVoxelsAreInterpolated) {
+  const auto nearest = registered(small());
   options_.resample.labels = "linear";
-  const auto linear = registered(moved());
+  options_.registration.interpolation = "bspline";
+  const auto other = registered(small());
   const auto count = [](const auto& labels) {
     return std::count(labels.values.begin(), labels.values.end(), 1);
   };
-  EXPECT_GT(count(linear.lesion), count(nearest.lesion) * 5 / 4);
-  EXPECT_EQ(linear.image.values, nearest.image.values);
-}
-
-TEST_F(Register, BSplinesKeepMoreOfTheContrast) {
-  const auto linear = registered(moved());
-  options_.registration.interpolation = "bspline";
-  const auto spline = registered(moved());
-  const auto spread = [](const Triple& triple) {
-    return masked_percentiles(triple.image, triple.mask, 0.1, 99.9);
+  EXPECT_GT(count(other.lesion), count(nearest.lesion) * 5 / 4);
+  const auto largest = [](const Triple& triple) {
+    return *std::max_element(triple.image.values.begin(), triple.image.values.end());
   };
-  EXPECT_GT(spread(spline).second, spread(linear).second);
-  EXPECT_EQ(spline.mask.values, linear.mask.values);
+  EXPECT_GT(largest(other), largest(nearest));  // linear interpolation blunts peaks
 }
 
 TEST_F(Register, ResultsDoNotDependOnThreads) {
   const auto all = [&](std::size_t num_threads) {
-    std::vector<Triple> triples(3, moved());
-    triples[1].image.values[0] = 1.0f;
-    options_.n4.shrink = 2;
+    std::vector<Triple> triples(3, small());
+    triples[1].image.at(3, 3, 3) = 20.0f;
+    options_.n4.shrink = 1;
     options_.n4.iterations = {5, 5};
     in_threads(triples.size(), num_threads, [&](std::size_t i) {
       run_steps({"register", "n4"}, options_, "v", triples[i]);
@@ -299,6 +295,20 @@ TEST_F(Register, ResultsDoNotDependOnThreads) {
     EXPECT_EQ(one[i].lesion.values, two[i].lesion.values);
   }
   EXPECT_EQ(one[0].image.values, one[2].image.values);
+  EXPECT_NE(one[0].image.values, one[1].image.values);
+}
+
+TEST_F(Register, ItkStartsNoThreadsOfItsOwn) {
+  ::setenv("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "3", 1);
+  const auto num_threads = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+  };
+  const auto before = num_threads();
+  auto triple = small();
+  options_.n4.shrink = 1;
+  options_.n4.iterations = {1};
+  run_steps({"register", "n4"}, options_, "v", triple);
+  EXPECT_EQ(num_threads(), before);
 }
 
 TEST_F(Register, WhatCannotBeRegisteredIsNamed) {
@@ -316,7 +326,7 @@ TEST_F(Register, WhatCannotBeRegisteredIsNamed) {
 
 TEST_F(Register, AnotherTemplateMakesEveryShardAnew) {
   log::configure(1, true);
-  write_image(scratch_ / "s.nii", moved());
+  write_image(scratch_ / "s.nii", small());
   options_.root = (scratch_ / "set").string();
   options_.image_size = {40, 48, 36};
   options_.curvature_flow = false;
