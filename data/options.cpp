@@ -123,7 +123,8 @@ void DataOptions::preparation_fields(Fields& fields) {
                "limit intensities to [0, 1] after downsampling; false is the published behaviour");
   fields.field("steps", steps,
                "what is done to NIfTI volumes, in this order (docs/data.md); resample, strip, "
-               "brain_box and match_histogram are done when they are named here",
+               "brain_box, match_histogram, and n4 and register, which need a build with ITK, are done "
+               "when they are named here",
                {.choices = step_names()});
   fields.group("resample", resample);
   fields.field(
@@ -131,6 +132,8 @@ void DataOptions::preparation_fields(Fields& fields) {
       "step brain_box: keep the last plane of the brain along each axis; false loses it (published)");
   fields.field("curvature_flow", curvature_flow,
                "smooth NIfTI images by three steps of curvature flow, at their place in steps");
+  fields.group("n4", n4);
+  fields.group("register", registration);
   fields.group("match_histogram", match_histogram);
   fields.field("reorient", reorient,
                "bring NIfTI files to LPS axes; false takes arrays as they are (published)");
@@ -240,6 +243,7 @@ void DataOptions::validate() const {
     found->second.validate(source_name);
   }
   resample.validate();
+  n4.validate();
   check_steps(*this);
 }
 
@@ -253,19 +257,22 @@ std::map<std::string, std::string> DataOptions::preparation() const {
   };
   std::set<std::string> unused = {"phantom"};
   if (generated)
-    unused = {"source",    "steps",           "curvature_flow", "reorient",   "resample",
-              "brain_box", "match_histogram", "modality",       "duplicates", "leakage"};
-  for (const char* step : {"resample", "brain_box", "match_histogram"})
+    unused = {"source", "steps",    "curvature_flow",  "reorient", "resample",   "brain_box",
+              "n4",     "register", "match_histogram", "modality", "duplicates", "leakage"};
+  for (const char* step : {"brain_box", "n4", "register", "match_histogram"})
     if (!is_step(step)) unused.insert(step);
+  if (!is_step("resample")) unused.insert({"resample.spacing", "resample.interpolation"});
+  if (!is_step("resample") && !is_step("register")) unused.insert("resample.labels");
   std::erase_if(text.values, [&](const auto& entry) {
     const std::string& option = entry.first;
     const bool is_unused = std::any_of(unused.begin(), unused.end(),
                                        [&](const auto& prefix) { return option.starts_with(prefix); });
     return is_unused || option.ends_with(".folder");
   });
-  // Where the reference lies does not matter; its bytes are part of each shard's recipe.
-  if (const auto file = text.values.find("match_histogram.reference"); file != text.values.end())
-    file->second = std::filesystem::path(file->second).filename().string();
+  // Where these files lie does not matter; their bytes are part of each shard's recipe.
+  for (const char* option : {"match_histogram.reference", "register.template"})
+    if (const auto file = text.values.find(option); file != text.values.end())
+      file->second = std::filesystem::path(file->second).filename().string();
   return text.values;
 }
 

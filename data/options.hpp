@@ -85,6 +85,8 @@ struct DataOptions {
   ResampleOptions resample;
   bool brain_box_inclusive = true;  // false: without the box's last plane along each axis (Q23)
   bool curvature_flow = true;       // three steps of edge-preserving smoothing of the image
+  N4Options n4;
+  RegisterOptions registration;  // data.register
   MatchHistogramOptions match_histogram;
   bool clip = true;               // to [0, 1] after downsampling (method.md Q26)
   bool reorient = true;           // to LPS axes by the file's affine (Q25)

@@ -39,6 +39,8 @@ std::string recipe_of(const DataOptions& options, const ShardPlan& plan, SourceD
       {"version", shard_format::version}, {"preparation", preparation}, {"volumes", nlohmann::json::array()}};
   if (preparation.contains("match_histogram.reference"))
     recipe["reference"] = digests.of(options.match_histogram.reference);
+  if (preparation.contains("register.template"))
+    recipe["template"] = digests.of(options.registration.template_file);
   for (const auto& entry : plan.entries) {
     nlohmann::json sources;
     try {

@@ -14,6 +14,7 @@
 #include "data/prepare/make_shards.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/quarantine.hpp"
+#include "data/source/steps.hpp"
 #include "launch/agree.hpp"
 #include "launch/command_line.hpp"
 #include "launch/error.hpp"
@@ -151,6 +152,7 @@ class Preparation {
         listed_text = "as it is";
         return;
       }
+      if (!manifest) check_steps_are_built(options_);  // else only volumes that have changed need them
       gyrus::create_directories(root_);
       lock_.emplace(root_ / lock_file);
       if (!lock_->is_ours())

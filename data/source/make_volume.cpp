@@ -18,24 +18,12 @@ namespace {
 const std::vector<std::string> phantom_steps = {"centre", "rescale", "downsample"};
 constexpr double phantom_box_mm = 192.0;  // the box's width stands for a head of usual size
 
-NiftiVolume read_oriented(const std::filesystem::path& path, bool reorient) {
-  auto volume = read_nifti(path);
-  if (!reorient) return volume;
-  if (!volume.directions) {
-    throw DataError(
-        fmt::format("{}: has no orientation (neither sform nor qform); set data.reorient=false if all files "
-                    "are in LPS order",
-                    path.string()));
-  }
-  return to_lps(volume);
-}
-
 /// Reads a mask or label and checks that it lies on the image's grid. 1 for `values`, or for all but 0 when
 /// there are none.
 Grid<std::uint8_t> read_labels(const std::filesystem::path& path, const NiftiVolume& image,
                                const std::filesystem::path& image_path, bool reorient,
                                const std::vector<std::int64_t>& values = {}) {
-  const auto labels = read_oriented(path, reorient);
+  const auto labels = read_nifti(path, reorient);
   if (labels.voxels.size != image.voxels.size) {
     throw DataError(fmt::format("{} has {} voxels, but its image {} has {}", path.string(),
                                 fmt::join(labels.voxels.size, "x"), image_path.string(),
@@ -58,7 +46,7 @@ Grid<std::uint8_t> read_labels(const std::filesystem::path& path, const NiftiVol
 }
 
 Triple read_triple(const DataOptions& options, const CohortEntry& entry) {
-  auto volume = read_oriented(entry.image, options.reorient);
+  auto volume = read_nifti(entry.image, options.reorient);
   Triple triple;
   triple.spacing = volume.spacing;
   triple.affine = volume.affine;

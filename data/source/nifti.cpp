@@ -257,4 +257,14 @@ NiftiVolume to_lps(const NiftiVolume& volume) {
   return result;
 }
 
+NiftiVolume read_nifti(const std::filesystem::path& path, bool reorient) {
+  auto volume = read_nifti(path);
+  if (!reorient) return volume;
+  if (!volume.directions)
+    fail(path,
+         "has no orientation (neither sform nor qform); set data.reorient=false if all files are in LPS "
+         "order");
+  return to_lps(volume);
+}
+
 }  // namespace gyrus

@@ -44,4 +44,8 @@ NiftiVolume read_nifti(const std::filesystem::path& path);
 /// @pre directions are known
 NiftiVolume to_lps(const NiftiVolume& volume);
 
+/// Reads a file and, with `reorient`, brings it to LPS axes.
+/// @throws DataError: the same, or no orientation is known to go by
+NiftiVolume read_nifti(const std::filesystem::path& path, bool reorient);
+
 }  // namespace gyrus

@@ -87,10 +87,11 @@ void ResampleOptions::fields(Fields& fields) {
   fields.field("interpolation", interpolation,
                "step resample: of the image; bspline is cubic, with prefilter (published)",
                {.choices = {"linear", "bspline", "nearest"}});
-  fields.field("labels", labels,
-               "step resample: of masks and lesions; linear and then all above 0, which dilates them, is the "
-               "published behaviour",
-               {.choices = {"nearest", "linear"}});
+  fields.field(
+      "labels", labels,
+      "steps resample and register: of masks and lesions; linear and then all above 0, which dilates "
+      "them, is the published behaviour",
+      {.choices = {"nearest", "linear"}});
 }
 
 void ResampleOptions::validate() const {
@@ -98,6 +99,32 @@ void ResampleOptions::validate() const {
   if (spacing.size() != 3 || !std::all_of(spacing.begin(), spacing.end(), is_size))
     throw ConfigError(
         fmt::format("data.resample.spacing is {}: give three positive sizes x, y, z in mm", spacing));
+}
+
+void N4Options::fields(Fields& fields) {
+  fields.field("iterations", iterations,
+               "step n4: most iterations per level, each level with half the mesh of the one before",
+               {.min = 1, .max = 10000});
+  fields.field("shrink", shrink,
+               "step n4: the field is found from every so manieth voxel per axis; larger is faster",
+               {.min = 1, .max = 16});
+}
+
+void N4Options::validate() const {
+  constexpr std::size_t most_levels = 8;  // the mesh of the last has a cell per voxel
+  if (iterations.empty() || iterations.size() > most_levels)
+    throw ConfigError(
+        fmt::format("data.n4.iterations is {}: give the most iterations of each of 1 to {} levels, as [200, "
+                    "200, 200, 200]",
+                    iterations, most_levels));
+}
+
+void RegisterOptions::fields(Fields& fields) {
+  fields.field("template", template_file,
+               "step register: NIfTI file of the image to which volumes are registered, on whose grid they "
+               "then lie");
+  fields.field("interpolation", interpolation, "step register: of the image; bspline is cubic",
+               {.choices = {"linear", "bspline"}});
 }
 
 void MatchHistogramOptions::fields(Fields& fields) {

@@ -53,10 +53,27 @@ struct SourceOptions {
 struct ResampleOptions {
   std::vector<double> spacing = {1.0, 1.0, 1.0};  // mm along x, y, z
   std::string interpolation = "linear";           // linear | bspline | nearest, of the image
-  std::string labels = "nearest";                 // nearest | linear, of masks and lesions
+  std::string labels = "nearest";  // nearest | linear, of masks and lesions; also of the step `register`
 
   void fields(Fields& fields);
   void validate() const;
+};
+
+/// Of the step `n4`.
+struct N4Options {
+  std::vector<std::int64_t> iterations = {200, 200, 200, 200};  // at most, per level of the field's mesh
+  std::int64_t shrink = 4;                                      // every so manieth voxel is looked at
+
+  void fields(Fields& fields);
+  void validate() const;
+};
+
+/// Of the step `register`.
+struct RegisterOptions {
+  std::string template_file;
+  std::string interpolation = "linear";  // linear | bspline, of the image; labels as in ResampleOptions
+
+  void fields(Fields& fields);
 };
 
 /// Of the step `match_histogram`.

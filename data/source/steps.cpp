@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/source/histogram.hpp"
+#include "data/source/itk_steps.hpp"
 #include "data/source/nifti.hpp"
 #include "data/source/preprocess.hpp"
 #include "data/source/resample.hpp"
@@ -48,6 +49,10 @@ void cut_triple(Triple& triple, const std::array<std::int64_t, 3>& start,
   on_each(triple, [&](const auto& grid) { return cut(grid, start, size); });
 }
 
+Interpolation labels_interpolation(const DataOptions& options) {
+  return options.resample.labels == "linear" ? Interpolation::linear : Interpolation::nearest;
+}
+
 void resample_step(const DataOptions& options, const std::string& name, Triple& triple) {
   const std::array<double, 3> spacing = {options.resample.spacing[0], options.resample.spacing[1],
                                          options.resample.spacing[2]};
@@ -59,7 +64,7 @@ void resample_step(const DataOptions& options, const std::string& name, Triple& 
                     "of {} mm right?",
                     name, fmt::join(size, "x"), spacing, fmt::join(triple.spacing, "x")));
   }
-  const auto labels = options.resample.labels == "linear" ? Interpolation::linear : Interpolation::nearest;
+  const auto labels = labels_interpolation(options);
   const auto image = options.resample.interpolation == "bspline"   ? Interpolation::bspline
                      : options.resample.interpolation == "nearest" ? Interpolation::nearest
                                                                    : Interpolation::linear;
@@ -103,6 +108,24 @@ void curvature_flow_step(const DataOptions& options, const std::string&, Triple&
   if (options.curvature_flow)
     triple.image =
         curvature_flow(std::move(triple.image), triple.spacing, num_flow_iterations, flow_time_step);
+}
+
+void n4_step(const DataOptions& options, const std::string& name, Triple& triple) {
+  triple.image = correct_bias_field(triple.image, triple.mask, triple.spacing, options.n4, name);
+}
+
+void register_step(const DataOptions& options, const std::string& name, Triple& triple) {
+  const auto fixed = read_nifti(options.registration.template_file, options.reorient);
+  const GridPlace onto{fixed.voxels.size, fixed.affine};
+  const auto found = find_affine({fixed.voxels, onto.affine, options.registration.template_file},
+                                 {triple.image, triple.affine, name});
+  const auto image =
+      options.registration.interpolation == "bspline" ? Interpolation::bspline : Interpolation::linear;
+  triple.image = warp_image(triple.image, triple.affine, found, onto, image);
+  triple.mask = warp_labels(triple.mask, triple.affine, found, onto, labels_interpolation(options));
+  triple.lesion = warp_labels(triple.lesion, triple.affine, found, onto, labels_interpolation(options));
+  triple.spacing = fixed.spacing;
+  triple.affine = fixed.affine;
 }
 
 void match_histogram_step(const DataOptions& options, const std::string&, Triple& triple) {
@@ -151,7 +174,9 @@ struct Step {
 
 constexpr Step all_steps[] = {{"resample", resample_step},
                               {"strip", strip_step},
+                              {"register", register_step},
                               {"brain_box", brain_box_step},
+                              {"n4", n4_step},
                               {"curvature_flow", curvature_flow_step},
                               {"match_histogram", match_histogram_step},
                               {"centre", centre_step},
@@ -165,7 +190,9 @@ struct Order {
 
 constexpr Order orders[] = {
     {"resample", "centre", "centre brings volumes to the size that they have at the end"},
+    {"register", "centre", "centre brings volumes to the size that they have at the end"},
     {"brain_box", "centre", "centre brings volumes to the size that they have at the end"},
+    {"n4", "rescale", "n4 takes logarithms, and rescale makes dark voxels 0"},
     {"match_histogram", "rescale", "rescale makes the reference's intensities to [0, 1]"},
     {"centre", "downsample", "centre makes the even size that is halved"}};
 
@@ -199,6 +226,14 @@ void check_steps(const DataOptions& options) {
     fail(fmt::format("it has no place for downsample, but data.downsample is {}", options.downsample));
   if (place("match_histogram") != steps.end() && options.match_histogram.reference.empty())
     fail("match_histogram needs data.match_histogram.reference, a NIfTI file");
+  if (place("register") != steps.end() && options.registration.template_file.empty())
+    fail("register needs data.register.template, a NIfTI file");
+}
+
+void check_steps_are_built(const DataOptions& options) {
+  if (options.kind != "nifti") return;
+  for (const auto& step : options.steps)
+    if (step == "n4" || step == "register") check_itk_is_built(step);
 }
 
 void run_steps(const std::vector<std::string>& steps, const DataOptions& options, const std::string& name,

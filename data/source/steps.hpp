@@ -26,10 +26,14 @@ std::vector<std::string> step_names();
 /// step that is not there. @throws ConfigError
 void check_steps(const DataOptions& options);
 
+/// Whether this build has what the steps need; not asked of data sets that are prepared already.
+/// @throws NotBuiltError
+void check_steps_are_built(const DataOptions& options);
+
 /// Does `steps` one after the other, then `data.clip`.
 /// @param name  of the volume, for messages
 /// @throws DataError: nothing of the brain is left, a constant brain, absurd voxel sizes, an unreadable
-/// reference
+/// reference or template, a failed registration. NotBuiltError
 void run_steps(const std::vector<std::string>& steps, const DataOptions& options, const std::string& name,
                Triple& triple);
 

@@ -299,6 +299,13 @@ TEST(Steps, ListsThatCannotBeDoneAreConfigurationErrors) {
               HasSubstr("centre must come before downsample"));
   EXPECT_THAT(steps_error({"centre", "rescale", "match_histogram"}),
               HasSubstr("match_histogram must come before rescale"));
+  EXPECT_THAT(steps_error({"centre", "rescale", "n4"}),
+              HasSubstr("n4 must come before rescale: n4 takes logarithms, and rescale makes dark voxels 0"));
+  EXPECT_THAT(steps_error({"centre", "register", "rescale"}),
+              HasSubstr("register must come before centre: centre brings"));
+  EXPECT_EQ(steps_error({"n4", "centre", "rescale"}), "");
+  EXPECT_THAT(steps_error({"register", "centre", "rescale"}),
+              HasSubstr("register needs data.register.template, a NIfTI file"));
   EXPECT_THAT(steps_error({"match_histogram", "centre", "rescale"}),
               HasSubstr("match_histogram needs data.match_histogram.reference"));
 }
@@ -317,6 +324,18 @@ TEST(Steps, ASpacingOfTwoNumbersIsAConfigurationError) {
               HasSubstr("data.resample.spacing is [1, 1]: give three positive sizes"));
 }
 
+TEST(Steps, N4NeedsALevelAndNotTooMany) {
+  auto options = plain_options({"n4", "centre", "rescale"});
+  const auto error = [&] { return error_of<ConfigError>([&] { options.validate(); }); };
+  EXPECT_EQ(error(), "");
+  options.n4.iterations = {};
+  EXPECT_EQ(
+      error(),
+      "data.n4.iterations is []: give the most iterations of each of 1 to 8 levels, as [200, 200, 200, 200]");
+  options.n4.iterations.assign(9, 50);
+  EXPECT_THAT(error(), HasSubstr("data.n4.iterations is [50, 50, 50, 50, 50, 50, 50, 50, 50]: give"));
+}
+
 TEST(Steps, OnlyOptionsOfStepsThatAreDoneShapeTheSlices) {
   auto options = plain_options({"centre", "rescale"});
   const auto plain = options.preparation();
@@ -328,6 +347,14 @@ TEST(Steps, OnlyOptionsOfStepsThatAreDoneShapeTheSlices) {
   EXPECT_EQ(options.preparation().at("resample.labels"), "linear");
   EXPECT_EQ(options.preparation().at("match_histogram.reference"), "reference.nii");
   EXPECT_FALSE(options.preparation().contains("brain_box_inclusive"));
+  EXPECT_FALSE(options.preparation().contains("n4.shrink"));
+  EXPECT_FALSE(options.preparation().contains("register.template"));
+  options.steps = {"register", "n4", "centre", "rescale"};
+  options.registration.template_file = "/somewhere/template.nii";
+  EXPECT_EQ(options.preparation().at("register.template"), "template.nii");
+  EXPECT_EQ(options.preparation().at("n4.shrink"), "4");
+  EXPECT_EQ(options.preparation().at("resample.labels"), "linear");  // register heeds it, too
+  EXPECT_FALSE(options.preparation().contains("resample.spacing"));
   options.kind = "phantom";
   EXPECT_FALSE(options.preparation().contains("steps"));
 }
