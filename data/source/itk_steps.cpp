@@ -2,6 +2,7 @@
 #include "data/source/itk_steps.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <itkAffineTransform.h>
 #include <itkBSplineControlPointImageFilter.h>
 #include <itkBSplineInterpolateImageFunction.h>
@@ -128,6 +129,14 @@ Grid<std::uint8_t> tissue_inside(const Grid<float>& image, const Grid<std::uint8
   return tissue;
 }
 
+/// A mesh needs an extent.
+void check_size(const std::array<std::int64_t, 3>& size, std::int64_t shrink, const std::string& name) {
+  if (*std::min_element(size.begin(), size.end()) < 2 * shrink)
+    throw DataError(fmt::format(
+        "{}: the step n4 needs {} voxels or more along each axis with data.n4.shrink={}, but there are {}",
+        name, 2 * shrink, shrink, fmt::join(size, "x")));
+}
+
 template <class Image>
 typename Image::Pointer shrunk(const Image& image, std::int64_t factor) {
   const auto filter = itk::ShrinkImageFilter<Image, Image>::New();
@@ -156,8 +165,8 @@ void check_contrast(const FloatImage& image, const LabelImage& tissue, std::int6
 using N4 = itk::N4BiasFieldCorrectionImageFilter<FloatImage, LabelImage, FloatImage>;
 using Lattice = N4::BiasFieldControlPointLatticeType;
 
-Lattice::Pointer estimate_field(const FloatImage& image, const LabelImage& tissue, const FloatImage& weights,
-                                const std::vector<std::int64_t>& iterations) {
+Lattice::ConstPointer estimate_field(const FloatImage& image, const LabelImage& tissue,
+                                     const FloatImage& weights, const std::vector<std::int64_t>& iterations) {
   N4::VariableSizeArrayType most(static_cast<unsigned>(iterations.size()));
   for (unsigned level = 0; level < most.Size(); ++level)
     most[level] = static_cast<unsigned>(iterations[level]);
@@ -178,7 +187,7 @@ Lattice::Pointer estimate_field(const FloatImage& image, const LabelImage& tissu
   n4->SetMaximumNumberOfIterations(most);
   n4->SetConvergenceThreshold(convergence_threshold);
   n4->Update();
-  return const_cast<Lattice*>(n4->GetLogBiasFieldControlPointLattice());
+  return n4->GetLogBiasFieldControlPointLattice();
 }
 
 void divide_by_field(Grid<float>& grid, const FloatImage& image, const Lattice& lattice) {
@@ -295,6 +304,7 @@ Grid<float> correct_bias_field(const Grid<float>& image, const Grid<std::uint8_t
                                const std::array<double, 3>& spacing, const N4Options& options,
                                const std::string& name) {
   use_one_thread();
+  check_size(image.size, options.shrink, name);
   const auto whole = to_itk(image);
   const auto whole_tissue = to_itk(tissue_inside(image, mask, name));
   Grid<float> brain(mask.size);

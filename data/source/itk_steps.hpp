@@ -24,7 +24,7 @@ void check_itk_is_built(const std::string& step);
 /// everywhere.
 /// @param spacing  mm along x, y, z
 /// @param name  of the volume, for messages
-/// @throws DataError: a brain that is dark, of one intensity, or too small for data.n4.shrink
+/// @throws DataError: a brain that is dark or of one intensity, a volume too thin for data.n4.shrink
 /// Reference: Tustison et al. 2010, doi:10.1109/TMI.2010.2046908.
 Grid<float> correct_bias_field(const Grid<float>& image, const Grid<std::uint8_t>& mask,
                                const std::array<double, 3>& spacing, const N4Options& options,

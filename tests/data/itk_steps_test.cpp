@@ -188,6 +188,15 @@ TEST(N4, BrainsWithoutContrastAreErrors) {
   EXPECT_EQ(error(-7.0f), "v: the step n4 needs intensities above 0, but the median of the brain is -7");
 }
 
+TEST(N4, ThinVolumesAreErrors) {
+  auto triple = made({12, 12, 3}, {5, 5, 5}, biased_brain);
+  EXPECT_EQ(
+      error_of<DataError>([&] { run_steps({"n4"}, n4_options(), "v", triple); }),
+      "v: the step n4 needs 4 voxels or more along each axis with data.n4.shrink=2, but there are 12x12x3");
+  triple = made({12, 12, 4}, {5, 5, 5}, biased_brain);
+  EXPECT_NO_THROW(run_steps({"n4"}, n4_options(), "v", triple));
+}
+
 /// A small rotation about a slanted axis, a scale of its own along each axis, and a shift of 13 mm.
 Affine known_map() {
   const double angle = 8.0 * std::numbers::pi / 180.0, c = std::cos(angle), s = std::sin(angle);
