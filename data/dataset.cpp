@@ -183,19 +183,27 @@ struct Dataset::State {
                                            (root / manifest.shards[place.shard].file).string(),
                                            chunk_name(array, volume.subject, slice), found->second));
     if (!read_chunk(*shards.get(place.shard), chunk)) return;
-    shards.forget(place.shard);
+    leave_copy(place.shard);
     const auto again = shards.get(place.shard);
     if (const Fault fault = read_chunk(*again, chunk)) {
-      const bool is_copy = again->path().parent_path() != root;
       const auto problem =
-          fmt::format("{}: {} is damaged: {}; delete this file and {}", again->path().string(),
-                      chunk_name(array, volume.subject, slice), *fault,
-                      is_copy ? "start again: it is a copy" : "run `gyrus prepare` again");
+          fmt::format("{}: {} is damaged: {}; delete this file and run `gyrus prepare` again",
+                      again->path().string(), chunk_name(array, volume.subject, slice), *fault);
       const std::lock_guard lock(damaged_mutex);
       damaged[{place.shard, array, chunk}] = problem;
       has_damaged = true;
       throw DataError(problem);
     }
+  }
+  /// Opens the shard anew; of a damaged copy on the node's disk, which is removed so that the next job copies
+  /// it again, the shard itself.
+  void leave_copy(std::size_t shard) const {
+    const auto original = root / manifest.shards[shard].file;
+    const auto left = shards.move_to(shard, original);
+    if (left == original) return;
+    std::error_code ignored;  // another rank may have removed it
+    std::filesystem::remove(left, ignored);
+    log::warning("the copy {} is damaged: it is removed, and {} is read", left.string(), original.string());
   }
   /// A chunk that failed twice is not asked for again in this process: a failing disk takes seconds to say
   /// no.

@@ -22,7 +22,10 @@ std::string quoted(const std::string& text) {
 
 std::vector<Exclusion> read_exclusions(const std::filesystem::path& root) {
   const auto path = root / exclusions_file;
-  if (!std::filesystem::exists(path)) return {};
+  // A link that leads nowhere is no absent list: reading it says what is wrong.
+  std::error_code problem;
+  const auto kind = std::filesystem::symlink_status(path, problem).type();
+  if (kind == std::filesystem::file_type::not_found) return {};
   std::string text = read_file(path);
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   if (text == header) return {};  // someone deleted the last line

@@ -96,7 +96,7 @@ void StageOptions::fields(Fields& fields) {
   fields.field("max_gb", max_gb,
                "room that all copies may take, in 10^9 bytes; those used longest ago go first; auto: half of "
                "the disk",
-               {.min = 0.0, .unit = "GB", .auto_value = 0, .may_change_on_resume = true});
+               {.min = 0.0, .max = 1e9, .unit = "GB", .auto_value = 0, .may_change_on_resume = true});
 }
 
 void PhantomOptions::fields(Fields& fields) {
@@ -114,7 +114,7 @@ void DataOptions::preparation_fields(Fields& fields) {
       {.choices = {"phantom", "nifti", "hdf5"}});
   fields.field("image_size", image_size,
                "voxels along x, y, z of the prepared volume; the source is cropped to downsample times that",
-               {.min = 1});
+               {.min = 1, .max = 4096});
   fields.field("downsample", downsample, "factor by which volumes are made smaller: 1, 2 or 4",
                {.min = 1, .max = 4});
   fields.field("percentiles", percentiles, "percentiles of the brain's intensities that become 0 and 1",

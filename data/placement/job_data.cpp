@@ -21,10 +21,18 @@ NodeFacts look_around(const DataOptions& options, const Dataset& dataset, const 
   facts.memory_bytes = available_shared_memory();
   facts.network_file_system = network_file_system(options.root);
   facts.has_shards = !is_foreign(options.root);
-  if (facts.has_shards) facts.shards_bytes = LocalStage::bytes_of(Manifest::read(options.root));
-  const bool may_stage = options.source_policy == "local_stage" ||
-                         (options.source_policy == "auto" && !facts.network_file_system.empty());
-  if (may_stage) facts.stage_bytes = LocalStage::room_bytes(options.stage);
+  if (!facts.has_shards) return facts;
+  const auto manifest = Manifest::read(options.root);
+  facts.shards_bytes = LocalStage::bytes_of(manifest);
+  if (options.source_policy == "local_stage")
+    facts.stage_bytes = LocalStage::room_bytes(options.stage, manifest);
+  if (options.source_policy == "auto" && !facts.network_file_system.empty()) {
+    try {
+      facts.stage_bytes = LocalStage::room_bytes(options.stage, manifest);
+    } catch (const DataError& problem) {
+      log::info("no copies on this node: {}", problem.what());
+    }
+  }
   return facts;
 }
 

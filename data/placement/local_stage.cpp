@@ -28,8 +28,10 @@ constexpr const char* complete_file = "complete";
 constexpr auto poll_pause = std::chrono::milliseconds(100);
 constexpr double bytes_per_gb = 1e9;
 
-FileDescriptor open_lock(const fs::path& file) {
-  FileDescriptor descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+/// @param creates  otherwise a lock that is not there, or another user's, gives none
+FileDescriptor open_lock(const fs::path& file, bool creates = true) {
+  FileDescriptor descriptor(::open(file.c_str(), O_RDWR | O_CLOEXEC | (creates ? O_CREAT : 0), 0666));
+  if (!descriptor && !creates && (errno == ENOENT || errno == EACCES)) return descriptor;
   if (!descriptor) throw DataError(fmt::format("cannot write {}: {}", file.string(), std::strerror(errno)));
   return descriptor;
 }
@@ -57,7 +59,7 @@ std::uint64_t digest_of(const Manifest& manifest) {
   return digest;
 }
 
-/// A damaged or vanished copy of one that was complete is made again.
+/// A copy of another size, or that has vanished, is made again. Damage is met when a slice is read.
 bool has_size(const fs::path& file, std::uint64_t bytes) {
   std::error_code error;
   return fs::file_size(file, error) == bytes && !error;
@@ -75,19 +77,33 @@ struct Copy {
   fs::file_time_type last_use;
 };
 
+std::uint64_t bytes_in(const fs::path& folder) {
+  std::uint64_t bytes = 0;
+  std::error_code problem;  // of a folder that another job removes meanwhile
+  for (const auto& file : fs::directory_iterator(folder, problem)) {
+    const auto size = file.file_size(problem);
+    if (!problem) bytes += size;
+  }
+  return bytes;
+}
+
 /// All copies but one, the one used longest ago first.
 std::vector<Copy> other_copies(const fs::path& top, const fs::path& own) {
   std::vector<Copy> copies;
   for (const auto& entry : fs::directory_iterator(top)) {
-    if (!entry.is_directory() || entry.path() == own) continue;
-    if (!fs::exists(entry.path() / in_use_file)) continue;  // not ours
-    Copy copy{entry.path(), 0, fs::last_write_time(entry.path() / in_use_file)};
-    for (const auto& file : fs::directory_iterator(entry.path())) copy.bytes += file.file_size();
-    copies.push_back(std::move(copy));
+    std::error_code problem;
+    const auto last_use = fs::last_write_time(entry.path() / in_use_file, problem);
+    if (entry.path() == own || problem) continue;  // not a copy, or not of this user
+    copies.push_back({entry.path(), bytes_in(entry.path()), last_use});
   }
   std::sort(copies.begin(), copies.end(),
             [](const auto& a, const auto& b) { return a.last_use < b.last_use; });
   return copies;
+}
+
+bool is_idle(const Copy& copy) {
+  const auto in_use = open_lock(copy.folder / in_use_file, /*creates=*/false);
+  return in_use && try_lock(in_use, LOCK_EX, copy.folder / in_use_file);
 }
 
 }  // namespace
@@ -99,10 +115,14 @@ fs::path LocalStage::top_folder(const StageOptions& options) {
          fmt::format("gyrus-stage-{}", ::getuid());
 }
 
-std::uint64_t LocalStage::room_bytes(const StageOptions& options) {
+std::uint64_t LocalStage::room_bytes(const StageOptions& options, const Manifest& manifest) {
   const fs::path top = top_folder(options);
   gyrus::create_directories(top);
-  return std::min<std::uint64_t>(limit_bytes(options, top), fs::space(top).available);
+  const fs::path own = top / to_hex(digest_of(manifest));
+  std::uint64_t idle = bytes_in(own), busy = 0;
+  for (const auto& copy : other_copies(top, own)) (is_idle(copy) ? idle : busy) += copy.bytes;
+  const std::uint64_t limit = limit_bytes(options, top);
+  return std::min<std::uint64_t>(limit - std::min(limit, busy), fs::space(top).available + idle);
 }
 
 std::uint64_t LocalStage::bytes_of(const Manifest& manifest) {
@@ -133,8 +153,8 @@ LocalStage::LocalStage(const StageOptions& options, const fs::path& root, const 
 bool LocalStage::find_complete(const Manifest& manifest) {
   std::error_code error;
   if (!fs::exists(folder_ / complete_file, error)) return false;
-  FileDescriptor in_use = open_lock(folder_ / in_use_file);
-  if (!try_lock(in_use, LOCK_SH, folder_ / in_use_file)) return false;
+  FileDescriptor in_use = open_lock(folder_ / in_use_file, /*creates=*/false);
+  if (!in_use || !try_lock(in_use, LOCK_SH, folder_ / in_use_file)) return false;
   // Between the look and the lock the copy may have been removed, in_use with it.
   if (!fs::exists(folder_ / complete_file, error)) return false;
   for (const auto& shard : manifest.shards)
@@ -146,17 +166,20 @@ bool LocalStage::find_complete(const Manifest& manifest) {
 
 void LocalStage::make_room(std::uint64_t bytes, std::uint64_t limit) const {
   auto copies = other_copies(top_, folder_);
-  std::uint64_t own = 0, others = 0;
-  for (const auto& file : fs::directory_iterator(folder_)) own += file.file_size();
+  const std::uint64_t own = bytes_in(folder_);
+  std::uint64_t others = 0;
   for (const auto& copy : copies) others += copy.bytes;
   const std::uint64_t missing = bytes - std::min(bytes, own);
   const auto fits = [&] { return others + bytes <= limit && fs::space(top_).available >= missing; };
   for (const auto& copy : copies) {
     if (fits()) return;
-    const auto in_use = open_lock(copy.folder / in_use_file);
-    if (!try_lock(in_use, LOCK_EX, copy.folder / in_use_file)) continue;
-    fs::remove(copy.folder / complete_file);
-    fs::remove_all(copy.folder);
+    const auto in_use = open_lock(copy.folder / in_use_file, /*creates=*/false);
+    if (!in_use || !try_lock(in_use, LOCK_EX, copy.folder / in_use_file)) continue;
+    // Out of the way first: a job that looks for it meanwhile finds nothing, or all of it.
+    const fs::path leaving = top_ / ".removed";
+    fs::remove_all(leaving);
+    fs::rename(copy.folder, leaving);
+    fs::remove_all(leaving);
     others -= copy.bytes;
     log::info("removed {} ({}) to make room for another data set", copy.folder.string(),
               format_bytes(copy.bytes));

@@ -30,8 +30,9 @@ class LocalStage {
   std::uint64_t copied_bytes() const { return copied_bytes_; }
 
   static std::filesystem::path top_folder(const StageOptions& options);
-  /// Bytes that copies may take and the disk has. Makes the top folder. @throws DataError
-  static std::uint64_t room_bytes(const StageOptions& options);
+  /// Bytes that a copy of these shards may take: of the limit what copies in use leave, of the disk what is
+  /// free or in copies that would go. Makes the top folder. @throws DataError
+  static std::uint64_t room_bytes(const StageOptions& options, const Manifest& manifest);
   static std::uint64_t bytes_of(const Manifest& manifest);
 
  private:

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "data/shard/foreign.hpp"
 #include "data/shard/reader.hpp"
@@ -35,7 +36,12 @@ std::shared_ptr<const SliceSource> ShardCache::get(std::size_t shard) {
     }
   }
   // Opened without the lock, so that threads do not wait for each other's disk; two may open the same shard.
-  auto opened = open_slices(shards_[shard].path, shards_[shard].layout);
+  std::filesystem::path path;
+  {
+    const std::lock_guard lock(mutex_);
+    path = shards_[shard].path;
+  }
+  auto opened = open_slices(path, shards_[shard].layout);
   const std::lock_guard lock(mutex_);
   Slot& slot = slots_[shard];
   if (slot.reader) return slot.reader;
@@ -56,6 +62,12 @@ void ShardCache::drop(std::size_t shard) {
 void ShardCache::forget(std::size_t shard) {
   const std::lock_guard lock(mutex_);
   if (slots_.at(shard).reader) drop(shard);
+}
+
+std::filesystem::path ShardCache::move_to(std::size_t shard, const std::filesystem::path& path) {
+  const std::lock_guard lock(mutex_);
+  if (slots_.at(shard).reader) drop(shard);
+  return std::exchange(shards_[shard].path, path);
 }
 
 std::size_t ShardCache::num_open() const {

@@ -31,6 +31,8 @@ class ShardCache {
   std::shared_ptr<const SliceSource> get(std::size_t shard);
   /// Opens the shard anew at its next use.
   void forget(std::size_t shard);
+  /// Opens it there from now on. @return where it was
+  std::filesystem::path move_to(std::size_t shard, const std::filesystem::path& path);
   std::size_t num_open() const;
 
   /// The index of images and masks of 2.8 million slices.

@@ -65,6 +65,12 @@ void SourceOptions::validate(const std::string& name) const {
       patterns.end(),
       {{"scan", &scan}, {"extract_from", &extract_from}, {"extract", &extract}, {"join_key", &join_key}});
   for (const auto& [option, pattern] : patterns) {
+    for (auto open = pattern->find('{'); open != std::string::npos; open = pattern->find('{', open + 1)) {
+      const std::string part = pattern->substr(open + 1, pattern->find('}', open) - open - 1);
+      if (part.empty() || part.find('/') != std::string::npos)
+        throw ConfigError(fmt::format("{}.{}: '{}' has the part {{{}}}; a part is a name, without /", here,
+                                      option, *pattern, part));
+    }
     if (pattern->rfind('{') != std::string::npos &&
         pattern->find('}', pattern->rfind('{')) == std::string::npos)
       throw ConfigError(fmt::format("{}.{}: '{}' has a brace that is not closed", here, option, *pattern));

@@ -20,8 +20,12 @@ void draw_sets(const SourceOptions& source, const std::string& wanted_by, std::v
     const auto rounded = std::llround(share * static_cast<double>(drawn.size()));
     return share > 0.0 ? static_cast<std::size_t>(std::max(1LL, rounded)) : std::size_t{0};
   };
-  const std::size_t num_test = count(source.test_share), num_val = count(source.val_share);
   const bool has_rest = source.test_share + source.val_share < 1.0 - 1e-9;
+  const std::size_t num_val = count(source.val_share);
+  // Without a rest, rounding must not ask for one subject more or less than there are.
+  const std::size_t num_test = has_rest || source.test_share == 0.0 || num_val >= drawn.size()
+                                   ? count(source.test_share)
+                                   : drawn.size() - num_val;
   if (num_test + num_val + has_rest > drawn.size())
     throw DataError(fmt::format("{}: {} subject{} cannot be divided by val_share={} and test_share={}",
                                 wanted_by, drawn.size(), drawn.size() == 1 ? "" : "s", source.val_share,

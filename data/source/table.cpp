@@ -14,7 +14,10 @@ namespace {
 
 /// Takes one record off the front of `text`; quoted fields may hold separators and line ends. Tab-separated
 /// tables have no quotes.
-std::vector<std::string> take_record(std::string_view& text, std::size_t& line, char separator) {
+/// @param name  of the table, for messages. @throws DataError when a quote is not closed
+std::vector<std::string> take_record(std::string_view& text, std::size_t& line, char separator,
+                                     const std::string& name) {
+  const std::size_t first_line = line;
   const bool may_quote = separator != '\t';
   std::vector<std::string> fields(1);
   bool quoted = false;
@@ -36,6 +39,8 @@ std::vector<std::string> take_record(std::string_view& text, std::size_t& line, 
       fields.back() += c;
     }
   }
+  if (quoted)
+    throw DataError(fmt::format("table {} line {}: a quote is opened and not closed", name, first_line));
   text.remove_prefix(i);
   return fields;
 }
@@ -49,16 +54,18 @@ Table Table::read(const std::filesystem::path& path) {
   std::error_code problem;  // what else is wrong than absence, reading says
   if (!std::filesystem::exists(path, problem) && !problem)
     throw DataError(fmt::format("table {} does not exist", path.string()));
+  if (std::filesystem::exists(path, problem) && !std::filesystem::is_regular_file(path, problem))
+    throw DataError(fmt::format("table {} is not a file", path.string()));
   const std::string content = read_file(path);
   std::string_view text = content;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark of spreadsheet programs
   std::size_t line = 1;
   const bool has_tabs = path.extension() == ".tsv";
   const char separator = has_tabs ? '\t' : ',';
-  Table table(path.string(), take_record(text, line, separator), {});
+  Table table(path.string(), take_record(text, line, separator, path.string()), {});
   while (!text.empty()) {
     const std::size_t first_line = line;
-    auto fields = take_record(text, line, separator);
+    auto fields = take_record(text, line, separator, table.name_);
     if (fields.size() == 1 && fields[0].empty()) continue;
     if (fields.size() != table.columns_.size()) {
       throw DataError(fmt::format("table {} line {} has {} fields, its header has {}", table.name_,

@@ -87,6 +87,14 @@ TEST_F(LintTree, AMalformedListIsRefusedWithItsLine) {
       message(header + "healthy,val,A,\n"),
       HasSubstr("exclusions.csv line 2 leaves out A of set val, which source 'healthy' does not list"));
   EXPECT_THAT(message(header + "healthy,train,A,\nhealthy,train,A,\n"), HasSubstr("line 3 leaves out A"));
+  EXPECT_THAT(message(header + "healthy,train,A,\"no close\nhealthy,train,B,x\n"),
+              HasSubstr("exclusions.csv line 2: a quote is opened and not closed"));
+}
+
+TEST_F(LintTree, AListThatIsALinkToNowhereIsNotTakenForNone) {
+  std::filesystem::create_directories(options_.root);
+  std::filesystem::create_symlink("nowhere.csv", std::filesystem::path(options_.root) / exclusions_file);
+  EXPECT_THAT(error_of<DataError>([&] { list_cohort(options_); }), HasSubstr("exclusions.csv"));
 }
 
 TEST_F(LintTree, FilesOfAnotherProgramHaveNoSources) {

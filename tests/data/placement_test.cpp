@@ -176,18 +176,36 @@ TEST_F(Stage, ADamagedShardIsNotCopied) {
               HasSubstr(shard.string()));  // the very shard, not a copy
 }
 
-TEST_F(Stage, DamageInACopyNamesTheCopy) {
-  const auto staged = stage(root());
-  const auto copy = staged.folder() / "train-00000.h5";
+TEST_F(Stage, DamageInACopyChangesNothingAndTheCopyIsMadeAgain) {
+  const auto folder = stage(root()).folder();
+  const auto copy = folder / "train-00000.h5";
   std::string content = read_file(copy);
   for (std::size_t i = content.size() / 2; i < content.size(); ++i) content[i] = '!';
   test::write_text(copy, content);
-  const auto dataset = Dataset::open(options(), staged.folder());
-  const auto text = error_of<DataError>([&] {
-    for (int volume = 0; volume < 3; ++volume) dataset.read_volume("train", volume);
-  });
-  EXPECT_THAT(text, HasSubstr(copy.string()));
-  EXPECT_THAT(text, HasSubstr("delete this file and start again: it is a copy"));
+  const auto staged = Dataset::open(options(), folder), streamed = Dataset::open(options());
+  for (int volume = 0; volume < 3; ++volume)
+    EXPECT_EQ(staged.read_volume("train", volume).image, streamed.read_volume("train", volume).image);
+  EXPECT_FALSE(std::filesystem::exists(copy));
+  EXPECT_EQ(stage(root()).copied_bytes(), std::filesystem::file_size(root() / "train-00000.h5"));
+  EXPECT_EQ(read_file(copy), read_file(root() / "train-00000.h5"));
+}
+
+TEST_F(Stage, RoomIsWhatCopiesInUseLeave) {
+  const auto b = other_set(2);
+  const auto own = Manifest::read(root());
+  const auto bytes = LocalStage::bytes_of(Manifest::read(b));
+  stage_.max_gb = 2.5 * static_cast<double>(bytes) / 1e9;
+  const auto limit = static_cast<std::uint64_t>(stage_.max_gb * 1e9);
+  EXPECT_EQ(LocalStage::room_bytes(stage_, own), limit);
+  stage(root());
+  EXPECT_EQ(LocalStage::room_bytes(stage_, own), limit);  // its own copy
+  {
+    const auto in_use = stage(b);
+    const auto left = LocalStage::room_bytes(stage_, own);
+    EXPECT_LE(left, limit - bytes);
+    EXPECT_GT(left, limit - bytes - 100);  // the names in its marker
+  }
+  EXPECT_EQ(LocalStage::room_bytes(stage_, own), limit);  // it would go
 }
 
 TEST_F(Stage, TheCopyUsedLongestAgoGoesFirstAndOneInUseStays) {

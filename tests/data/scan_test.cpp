@@ -2,6 +2,7 @@
 #include "data/source/scan.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "data/source/rows.hpp"
 #include "tests/data/support.hpp"
@@ -147,6 +148,19 @@ TEST(Scan, NoFileAtAllIsAnError) {
   EXPECT_EQ(error_of<DataError>([&] { scan_folder(scratch.path(), "{s}/{s}.nii.gz", "data.source.s"); }),
             "data.source.s.scan: no file below " + scratch.path().string() + " is as '{s}/{s}.nii.gz'");
   EXPECT_THROW(scan_folder(scratch.path(), "absent/{s}.nii", "data.source.s"), DataError);
+}
+
+TEST(Table, AQuoteThatIsNotClosedIsNamedWithItsLine) {
+  const Scratch scratch;
+  test::write_text(scratch / "t.csv", "subject,site\nS0,HH\nS1,\"Guys\nS2,HH\nS3,HH\n");
+  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
+              HasSubstr("t.csv line 3: a quote is opened and not closed"));
+}
+
+TEST(Table, WhatIsNoFileIsRefused) {
+  const Scratch scratch;
+  ASSERT_EQ(::mkfifo((scratch / "t.csv").c_str(), 0600), 0);
+  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }), HasSubstr("t.csv is not a file"));
 }
 
 TEST(Table, TabsSeparateTheFieldsOfATsvFileAndQuotesAreText) {

@@ -153,6 +153,16 @@ TEST_F(DrawnSets, AllSubjectsMayBeDrawn) {
   EXPECT_EQ(subjects().size(), 2u);
 }
 
+TEST_F(DrawnSets, SharesThatMeetInTheMiddleOfASubjectAreStillAllOfThem) {
+  std::string rows;
+  for (int i = 0; i < 10; ++i) rows += "S" + std::to_string(i) + ",S" + std::to_string(i) + ",x\n";
+  write("one", rows);
+  source("one").val_share = 0.25;
+  source("one").test_share = 0.75;
+  EXPECT_EQ(subjects().at("val").size(), 3u);
+  EXPECT_EQ(subjects().at("test").size(), 7u);
+}
+
 TEST_F(DrawnSets, TooFewSubjectsAreAnError) {
   write("one", "A,A,x\nB,B,x\n");
   EXPECT_EQ(error(), "data.source.one: 2 subjects cannot be divided by val_share=0.1 and test_share=0.25");
@@ -175,6 +185,11 @@ TEST_F(DrawnSets, OptionsOfASourceThatDoNotFitAreConfigurationErrors) {
   source("one").table = "";
   source("one").scan = "{file}.nii";
   EXPECT_THAT(config_error(), HasSubstr("data.source.one.scan: {file} is the whole path that was found"));
+  source("one").scan = "{a/b}.nii.gz";
+  EXPECT_EQ(config_error(),
+            "data.source.one.scan: '{a/b}.nii.gz' has the part {a/b}; a part is a name, without /");
+  source("one").scan = "S{}.nii.gz";
+  EXPECT_THAT(config_error(), HasSubstr("has the part {}; a part is a name"));
 }
 
 TEST_F(Sets, AgesThatAreNoNumbersAreUnknownAndSitesAreText) {
