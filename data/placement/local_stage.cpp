@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* in_use_file = "in_use";
 constexpr const char* complete_file = "complete";
+constexpr const char* removed_folder = ".removed";
 constexpr auto poll_pause = std::chrono::milliseconds(100);
 constexpr double bytes_per_gb = 1e9;
 
@@ -165,7 +166,9 @@ bool LocalStage::find_complete(const Manifest& manifest) {
 }
 
 void LocalStage::make_room(std::uint64_t bytes, std::uint64_t limit) const {
-  auto copies = other_copies(top_, folder_);
+  const fs::path leaving = top_ / removed_folder;
+  fs::remove_all(leaving);  // of a job that died while it made room
+  const auto copies = other_copies(top_, folder_);
   const std::uint64_t own = bytes_in(folder_);
   std::uint64_t others = 0;
   for (const auto& copy : copies) others += copy.bytes;
@@ -176,8 +179,6 @@ void LocalStage::make_room(std::uint64_t bytes, std::uint64_t limit) const {
     const auto in_use = open_lock(copy.folder / in_use_file, /*creates=*/false);
     if (!in_use || !try_lock(in_use, LOCK_EX, copy.folder / in_use_file)) continue;
     // Out of the way first: a job that looks for it meanwhile finds nothing, or all of it.
-    const fs::path leaving = top_ / ".removed";
-    fs::remove_all(leaving);
     fs::rename(copy.folder, leaving);
     fs::remove_all(leaving);
     others -= copy.bytes;

@@ -28,23 +28,21 @@ std::size_t ShardCache::default_open() {
 }
 
 std::shared_ptr<const SliceSource> ShardCache::get(std::size_t shard) {
+  std::filesystem::path path;
   {
     const std::lock_guard lock(mutex_);
     if (Slot& slot = slots_.at(shard); slot.reader) {
       uses_.splice(uses_.begin(), uses_, slot.use);
       return slot.reader;
     }
-  }
-  // Opened without the lock, so that threads do not wait for each other's disk; two may open the same shard.
-  std::filesystem::path path;
-  {
-    const std::lock_guard lock(mutex_);
     path = shards_[shard].path;
   }
+  // Opened without the lock, so that threads do not wait for each other's disk; two may open the same shard.
   auto opened = open_slices(path, shards_[shard].layout);
   const std::lock_guard lock(mutex_);
   Slot& slot = slots_[shard];
   if (slot.reader) return slot.reader;
+  if (shards_[shard].path != path) return opened;  // it has moved meanwhile: not for others
   slot.reader = opened;
   slot.use = uses_.insert(uses_.begin(), shard);
   bytes_ += opened->memory_bytes();
@@ -57,11 +55,6 @@ void ShardCache::drop(std::size_t shard) {
   bytes_ -= slot.reader->memory_bytes();
   uses_.erase(slot.use);
   slot.reader.reset();
-}
-
-void ShardCache::forget(std::size_t shard) {
-  const std::lock_guard lock(mutex_);
-  if (slots_.at(shard).reader) drop(shard);
 }
 
 std::filesystem::path ShardCache::move_to(std::size_t shard, const std::filesystem::path& path) {

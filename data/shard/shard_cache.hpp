@@ -29,9 +29,7 @@ class ShardCache {
 
   /// The open shard; it lives as long as it is held. @throws DataError as open_slices
   std::shared_ptr<const SliceSource> get(std::size_t shard);
-  /// Opens the shard anew at its next use.
-  void forget(std::size_t shard);
-  /// Opens it there from now on. @return where it was
+  /// Opens the shard anew at its next use, at `path`. @return where it was
   std::filesystem::path move_to(std::size_t shard, const std::filesystem::path& path);
   std::size_t num_open() const;
 

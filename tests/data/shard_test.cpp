@@ -342,8 +342,10 @@ TEST_F(Shard, ABoundedNumberStaysOpen) {
   EXPECT_EQ(tiny.num_open(), 1u);
   const auto held = by_count.get(0);
   EXPECT_EQ(by_count.get(0), held);  // not opened again
-  by_count.forget(0);
-  EXPECT_NE(by_count.get(0), held);
+  const auto moved = scratch_ / "moved.h5";
+  std::filesystem::copy_file(shards[0].path, moved);
+  EXPECT_EQ(by_count.move_to(0, moved), shards[0].path);
+  EXPECT_EQ(by_count.get(0)->path(), moved);
   std::vector<float> image(48);
   EXPECT_FALSE(held->read_image(0, image.data()));  // still usable by who holds it
 }
