@@ -66,14 +66,12 @@ void check_one_shape(const std::filesystem::path& root, const ManifestShard& a, 
 }
 
 std::vector<ShardCache::Shard> check_shards(const std::filesystem::path& root,
-                                            const std::filesystem::path& copies,
                                             const std::vector<ManifestShard>& entries,
                                             bool tolerates_faults) {
   if (entries.empty()) throw DataError(fmt::format("data set {} has no volumes", root.string()));
   std::vector<ShardCache::Shard> shards;
   for (const auto& entry : entries) {
-    const bool has_copy = std::filesystem::exists(copies / entry.file);
-    const auto file = (has_copy ? copies : root) / entry.file;
+    const auto file = root / entry.file;
     try {
       check_file(file, entry);
     } catch (const DataError& problem) {
@@ -100,11 +98,10 @@ Manifest read_manifest(const std::filesystem::path& root) {
 }  // namespace
 
 struct Dataset::State {
-  State(std::filesystem::path root_, const std::filesystem::path& copies, Manifest manifest_,
-        bool tolerates_faults)
+  State(std::filesystem::path root_, bool tolerates_faults)
       : root(std::move(root_)),
-        manifest(std::move(manifest_)),
-        shards(check_shards(root, copies, manifest.shards, tolerates_faults), ShardCache::default_bytes,
+        manifest(read_manifest(root)),
+        shards(check_shards(root, manifest.shards, tolerates_faults), ShardCache::default_bytes,
                ShardCache::default_open()) {
     for (std::size_t shard = 0; shard < manifest.shards.size(); ++shard) {
       auto& volumes = manifest.shards[shard].volumes;
@@ -231,20 +228,11 @@ Dataset& Dataset::operator=(Dataset&&) noexcept = default;
 Dataset::~Dataset() = default;
 
 Dataset Dataset::open(const std::filesystem::path& root) {
-  return open(root, root, false);
-}
-
-Dataset Dataset::open(const std::filesystem::path& root, const std::filesystem::path& copies,
-                      bool tolerates_faults) {
-  return Dataset(std::make_unique<State>(root, copies, read_manifest(root), tolerates_faults));
+  return Dataset(std::make_unique<State>(root, false));
 }
 
 Dataset Dataset::open(const DataOptions& options) {
-  return open(options, options.root);
-}
-
-Dataset Dataset::open(const DataOptions& options, const std::filesystem::path& copies) {
-  auto dataset = open(options.root, copies, options.faults == "substitute");
+  Dataset dataset(std::make_unique<State>(options.root, options.faults == "substitute"));
   dataset.state_->manifest.check_preparation(options.preparation(), options.root);
   if (options.folds > 1) dataset.state_->divide_into_folds(options);
   return dataset;
@@ -274,8 +262,22 @@ std::int64_t Dataset::depth() const {
   return state_->manifest.shards.front().layout.depth;
 }
 
+const std::vector<ManifestShard>& Dataset::shards() const {
+  return state_->manifest.shards;
+}
+
+void Dataset::read_copies(const std::filesystem::path& folder) {
+  for (std::size_t shard = 0; shard < shards().size(); ++shard) {
+    const auto copy = folder / shards()[shard].file;
+    if (std::filesystem::exists(copy)) state_->shards.move_to(shard, copy);
+  }
+}
+
 void Dataset::read_through(const std::string& set, std::shared_ptr<const SliceCache> cache) {
   const auto& entry = state_->set(set);
+  if (cache->num_missing() > 0)
+    log::warning("{} slices of {} are not in the cache: they could not be read, or are in quarantine",
+                 cache->num_missing(), set);
   state_->sets[static_cast<std::size_t>(&entry - state_->sets.data())].cache = std::move(cache);
 }
 
@@ -344,6 +346,19 @@ void Dataset::read_slice(const std::string& set, std::int64_t volume_index, std:
   const Place place = entry.places[static_cast<std::size_t>(volume_index)];
   if (image != nullptr) state_->read_image(place, info, slice_index, image);
   if (mask != nullptr) state_->read_labels(place, info, SliceSource::Array::mask, slice_index, mask);
+}
+
+void Dataset::will_need(const std::string& set, std::int64_t volume_index, std::int64_t slice_index) const {
+  const auto& entry = state_->set(set);
+  if (entry.cache && entry.cache->has(volume_index, slice_index, true)) return;
+  const Place place = entry.places[static_cast<std::size_t>(volume_index)];
+  try {
+    const auto shard = state_->shards.get(place.shard);
+    for (const auto array : {SliceSource::Array::image, SliceSource::Array::mask})
+      shard->will_need(array, place.volume * depth() + slice_index, 1);
+  } catch (const DataError&) {
+    return;  // said when the slice is read
+  }
 }
 
 void Dataset::check_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index,

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/shard/reader.hpp"
+#include "data/shard/manifest.hpp"
 #include "data/slice_cache.hpp"
 #include "data/volume.hpp"
 #include "launch/error.hpp"
@@ -32,8 +32,6 @@ class Dataset {
   /// when it was prepared with other options, or has no such fold. With data.faults=substitute, a missing or
   /// truncated shard is a warning
   static Dataset open(const DataOptions& options);
-  /// The same, with shards read from a copy in the folder `copies` where it has them.
-  static Dataset open(const DataOptions& options, const std::filesystem::path& copies);
 
   Dataset(Dataset&&) noexcept;
   Dataset& operator=(Dataset&&) noexcept;
@@ -47,7 +45,13 @@ class Dataset {
   std::int64_t width() const;
   std::int64_t depth() const;
 
-  /// From now on slices of the set come from the cache, where it has them.
+  /// As the manifest lists them, without their volumes.
+  const std::vector<ManifestShard>& shards() const;
+
+  /// From now on shards are read from their copies in `folder`, where it has them. Not while others read.
+  void read_copies(const std::filesystem::path& folder);
+  /// From now on slices of the set come from the cache, where it has them; those that it lacks
+  /// are a warning. Not while others read.
   void read_through(const std::string& set, std::shared_ptr<const SliceCache> cache);
 
   /// Digest of everything the slices depend on: manifest entries of all shards. Equal data sets have equal
@@ -66,6 +70,8 @@ class Dataset {
   /// One slice into `image` and `mask`, each [height, width]; either may be null. @throws as read_volume
   void read_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index, float* image,
                   std::uint8_t* mask) const;
+  /// A hint that the slice will be read soon: the system may begin to fetch it. Never fails.
+  void will_need(const std::string& set, std::int64_t volume_index, std::int64_t slice_index) const;
   /// Returns when the set's cache has the slice. @param with_mask  false: the image alone matters
   /// @throws as read_slice, also when it could not be read when the cache was filled
   void check_slice(const std::string& set, std::int64_t volume_index, std::int64_t slice_index,
@@ -73,8 +79,6 @@ class Dataset {
 
  private:
   struct State;
-  static Dataset open(const std::filesystem::path& root, const std::filesystem::path& copies,
-                      bool tolerates_faults);
   explicit Dataset(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -26,10 +26,7 @@ std::vector<Exclusion> read_exclusions(const std::filesystem::path& root) {
   std::error_code problem;
   const auto kind = std::filesystem::symlink_status(path, problem).type();
   if (kind == std::filesystem::file_type::not_found) return {};
-  std::string text = read_file(path);
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (text == header) return {};  // someone deleted the last line
-  const auto table = Table::read(path);
+  const auto table = Table::read(path, /*may_be_empty=*/true);  // someone may delete the last line
   table.check_columns({"source", "set", "id", "reason"}, "a list of exclusions");
   std::vector<Exclusion> exclusions;
   for (std::size_t row = 0; row < table.num_rows(); ++row) {

@@ -190,6 +190,8 @@ void Loader::State::make_batch(std::pair<std::uint64_t, std::uint64_t> range, Ou
   const std::size_t step = pixels == Pixels::read ? slice_pixels : 0;
   batch.images.resize(batch.samples.size() * step);
   batch.masks.resize(batch.samples.size() * step);
+  if (pixels == Pixels::read)
+    for (const Sample& sample : batch.samples) dataset->will_need(set, sample.volume, sample.slice);
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {
     auto substitution =
         read_or_substitute(batch.samples[i], batch.images.data() + i * step, batch.masks.data() + i * step);

@@ -231,6 +231,9 @@ void DataOptions::validate() const {
   if (std::set<std::string>(fold_strata.begin(), fold_strata.end()).size() != fold_strata.size())
     throw ConfigError(fmt::format("data.fold_strata names one twice: {}", fold_strata));
   if (root.empty()) throw ConfigError("data.root is empty: name the folder of the prepared shards");
+  if (std::filesystem::path(stage.dir).lexically_normal() == std::filesystem::path(root).lexically_normal())
+    throw ConfigError(
+        fmt::format("data.stage.dir is data.root, {}; give a folder on the node's own disk", root));
   if (kind != "nifti") return;
   if (sources.empty()) throw ConfigError("data.sources is empty: name at least one source of NIfTI files");
   if (std::set<std::string>(sources.begin(), sources.end()).size() != sources.size()) {

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "data/shard/format.hpp"
 #include "data/shard/manifest.hpp"
@@ -19,6 +18,7 @@
 #include "launch/exit_code.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
+#include "launch/topology.hpp"
 
 namespace gyrus {
 namespace {
@@ -26,7 +26,7 @@ namespace {
 using nlohmann::json;
 
 std::size_t num_threads() {
-  return std::max(1u, std::thread::hardware_concurrency());
+  return static_cast<std::size_t>(usable_cores());
 }
 
 /// Sums over the volumes of one set.
@@ -119,6 +119,7 @@ int show_statistics(const std::filesystem::path& root, bool as_json) {
 }
 
 int verify(const std::filesystem::path& path, bool as_json) {
+  if (!std::filesystem::exists(path)) throw DataError(fmt::format("{} does not exist", path.string()));
   std::vector<std::string> problems;
   std::size_t num_shards = 1;
   const auto add = [&](const ShardProblems& found) {

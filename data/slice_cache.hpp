@@ -4,11 +4,14 @@
 
 namespace gyrus {
 
-/// Slices of one set that are at hand without reading a file. Thread safety: both functions may be called
+/// Slices of one set that are at hand without reading a file. Thread safety: every function may be called
 /// from any number of threads.
 class SliceCache {
  public:
   virtual ~SliceCache() = default;
+
+  /// That could not be read when it was filled, or are in quarantine.
+  virtual std::int64_t num_missing() const = 0;
 
   /// @param with_mask  false: the image alone matters
   virtual bool has(std::int64_t volume, std::int64_t slice, bool with_mask) const = 0;

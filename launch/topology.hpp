@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "launch/mpi.hpp"
@@ -17,6 +18,9 @@ struct Topology {
   int cores = 1;                 // that this process may run on
   int ranks_on_these_cores = 1;  // of this node that may run on the very same ones, this rank included
   std::string host;
+
+  /// Cores for this rank alone, 1 at least: ranks that may run on the same ones share them.
+  int own_cores() const { return std::max(1, cores / ranks_on_these_cores); }
 };
 
 /// Cores that this process may use: those that it is bound to, or fewer where SLURM gave it fewer

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <cstdlib>
 
 #include "launch/agree.hpp"
@@ -44,7 +43,7 @@ torch::Device agree_on_device(const mpi::Communicator& communicator, const std::
 
 void set_compute_threads(const Topology& topology) {
   if (std::getenv("OMP_NUM_THREADS") != nullptr) return;
-  torch::set_num_threads(std::max(1, topology.cores / topology.ranks_on_these_cores));
+  torch::set_num_threads(topology.own_cores());
 }
 
 }  // namespace gyrus

@@ -60,9 +60,11 @@ Trainer::Trainer(const Options& options, const mpi::Communicator& communicator, 
       store_(std::filesystem::path(options.run.dir) / "checkpoints") {
   set_compute_threads(topology);
   data_ = open_for_job(options_.data, "train", communicator_, topology_);
-  on_every_rank(communicator_,
-                [&] { feed_ = make_device_feed(options_.data, "train", options_.seed, data_, device_); });
-  on_every_rank(communicator_, [&] { task_ = make_task(options_, data_.dataset, device_); });
+  on_every_rank(communicator_, [&] {
+    feed_ = make_device_feed(options_.data, "train", options_.seed, data_, device_,
+                             static_cast<std::size_t>(topology_.own_cores()));
+    task_ = make_task(options_, data_.dataset, device_);
+  });
   build_model();
   if (is_first()) metrics_ = std::make_unique<MetricsLog>(run_->path(), run_->attempt());
   resume();
@@ -338,14 +340,7 @@ void Trainer::report_validation(const SetScores& scores) const {
                      {"patients", scores.patients},
                      {"seconds", scores.seconds},
                      {"dice_curve", {{"thresholds", scores.curve_thresholds}, {"dice", scores.curve_dice}}}});
-  std::string lesion_scores;
-  if (!std::isnan(scores.best.dice))
-    lesion_scores =
-        fmt::format("dice {:.4f} at {:.3f}  auprc {:.4f}  auroc {:.4f}  l1 {:.4f}  ", scores.best.dice,
-                    scores.best.threshold, scores.auprc, scores.auroc, scores.l1);
-  log::info("  validation {:>9} samples  {}loss {:.4f}  ({} patients, {})",
-            format_count(plan_.samples_after(step_)), lesion_scores, scores.loss, scores.patients,
-            format_duration(scores.seconds));
+  display_.validation(plan_.samples_after(step_), scores);
 }
 
 // ---------------------------------------------------------------------------------------------------------

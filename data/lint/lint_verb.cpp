@@ -6,12 +6,12 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "data/lint/lint.hpp"
 #include "launch/command_line.hpp"
 #include "launch/exit_code.hpp"
 #include "launch/log.hpp"
+#include "launch/topology.hpp"
 
 namespace gyrus {
 namespace {
@@ -112,7 +112,7 @@ int lint_verb(const std::vector<std::string>& arguments, const CheckConfig& chec
   DataOptions options;
   config.bind("data", options);
   options.validate();
-  Lint lint(options, std::max(1u, std::thread::hardware_concurrency()));
+  Lint lint(options, static_cast<std::size_t>(usable_cores()));
   const std::size_t num_new = fixes ? lint.leave_out() : 0;
   if (as_json)
     print_json(options, lint, num_new);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "data/source/overlap.hpp"
 
@@ -44,13 +43,17 @@ std::string by_policy(const char* option, const std::string& policy) {
   return policy == "fail" ? "" : fmt::format(" (data.{}={})", option, policy);
 }
 
+/// Whether two of the rows are in sets that may not share a brain.
+bool is_divided(const Rows& rows, const Positions& positions) {
+  return std::any_of(positions.begin(), positions.end(), [&](std::size_t i) {
+    return std::any_of(positions.begin(), positions.end(),
+                       [&](std::size_t j) { return do_conflict(rows[i], rows[j]); });
+  });
+}
+
 void check_sets(const Rows& rows, const std::string& policy, std::vector<Finding>& findings) {
   for (const auto& positions : grouped(rows, [&](std::size_t i) { return rows[i].entry.subject; })) {
-    const bool is_divided = std::any_of(positions.begin(), positions.end(), [&](std::size_t i) {
-      return std::any_of(positions.begin(), positions.end(),
-                         [&](std::size_t j) { return do_conflict(rows[i], rows[j]); });
-    });
-    if (!is_divided) continue;
+    if (!is_divided(rows, positions)) continue;
     Positions trains;
     for (const std::size_t i : positions)
       if (rows[i].entry.set == "train") trains.push_back(i);
@@ -96,18 +99,15 @@ void check_bytes(const Rows& rows, const std::vector<VolumeFacts>& facts, std::v
   for (const auto& positions : grouped(rows, [&](std::size_t i) { return facts[i].digest; })) {
     if (!facts[positions.front()].digest) continue;
     std::map<std::pair<std::string, std::string>, std::size_t> images;  // subject and file
-    std::set<std::string> sets;
-    for (const std::size_t i : positions) {
+    for (const std::size_t i : positions)
       images.try_emplace({rows[i].entry.subject, rows[i].entry.image.string()}, i);
-      sets.insert(rows[i].entry.set);
-    }
     if (images.size() == 1) continue;
     std::vector<std::string> texts;
     for (const auto& [image, i] : images)
       texts.push_back(fmt::format("{} (subject {}, {})", image.second, image.first, rows[i].entry.set));
     // The same brain in training and test is leakage under another name.
     findings.push_back({Check::identical,
-                        sets.contains("train") && sets.size() > 1,
+                        is_divided(rows, positions),
                         fmt::format("{}", fmt::join(texts, ", ")),
                         positions,
                         {}});

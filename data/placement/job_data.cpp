@@ -6,7 +6,6 @@
 #include "data/placement/node_cache.hpp"
 #include "data/placement/node_memory.hpp"
 #include "data/shard/foreign.hpp"
-#include "data/shard/manifest.hpp"
 #include "launch/agree.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
@@ -22,27 +21,17 @@ NodeFacts look_around(const DataOptions& options, const Dataset& dataset, const 
   facts.network_file_system = network_file_system(options.root);
   facts.has_shards = !is_foreign(options.root);
   if (!facts.has_shards) return facts;
-  const auto manifest = Manifest::read(options.root);
-  facts.shards_bytes = LocalStage::bytes_of(manifest);
+  facts.shards_bytes = LocalStage::bytes_of(dataset.shards());
   if (options.source_policy == "local_stage")
-    facts.stage_bytes = LocalStage::room_bytes(options.stage, manifest);
+    facts.stage_bytes = LocalStage::room_bytes(options.stage, dataset.shards());
   if (options.source_policy == "auto" && !facts.network_file_system.empty()) {
     try {
-      facts.stage_bytes = LocalStage::room_bytes(options.stage, manifest);
+      facts.stage_bytes = LocalStage::room_bytes(options.stage, dataset.shards());
     } catch (const DataError& problem) {
       log::info("no copies on this node: {}", problem.what());
     }
   }
   return facts;
-}
-
-std::shared_ptr<const SliceCache> fill_cache(const Dataset& dataset, const std::string& set,
-                                             const mpi::Communicator& node, std::size_t num_threads) {
-  const auto cache = std::make_shared<const NodeCache>(dataset, set, node, num_threads);
-  if (cache->num_missing() > 0)
-    log::warning("{} slices of {} are not in the node's cache: they could not be read, or are in quarantine",
-                 cache->num_missing(), set);
-  return cache;
 }
 
 void warn_of_one_core(const Topology& topology) {
@@ -58,8 +47,7 @@ JobData open_for_job(const DataOptions& options, const std::string& set, const m
                      const Topology& topology) {
   warn_of_one_core(topology);
   const auto node = world.split_by_node();
-  const auto num_threads =
-      static_cast<std::size_t>(std::max(1, topology.cores / topology.ranks_on_these_cores));
+  const auto num_threads = static_cast<std::size_t>(topology.own_cores());
   JobData job;
   auto& dataset = job.dataset;
   on_every_rank(world, [&] {
@@ -73,16 +61,16 @@ JobData open_for_job(const DataOptions& options, const std::string& set, const m
   std::string copies;
   on_every_rank(world, [&] {
     if (job.source.policy != "local_stage" || node.rank() != 0) return;
-    job.stage = std::make_unique<const LocalStage>(options.stage, options.root, Manifest::read(options.root),
+    job.stage = std::make_unique<const LocalStage>(options.stage, options.root, dataset->shards(),
                                                    options.faults == "substitute", num_threads);
     copies = job.stage->folder().string();
   });
   copies = node.broadcast_text(copies, 0);
   on_every_rank(world, [&] {
-    if (!copies.empty()) *dataset = Dataset::open(options, copies);
+    if (!copies.empty()) dataset->read_copies(copies);
   });
   if (job.source.policy == "node_cache")
-    dataset->read_through(set, fill_cache(*dataset, set, node, num_threads));
+    dataset->read_through(set, std::make_shared<const NodeCache>(*dataset, set, node, num_threads));
   return job;
 }
 

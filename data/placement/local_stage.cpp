@@ -54,9 +54,9 @@ void wait_for_lock(const FileDescriptor& descriptor, int mode, const fs::path& f
   }
 }
 
-std::uint64_t digest_of(const Manifest& manifest) {
+std::uint64_t digest_of(const std::vector<ManifestShard>& shards) {
   std::uint64_t digest = 0;
-  for (const auto& shard : manifest.shards) digest = digest64(shard.file + to_hex(shard.digest), digest);
+  for (const auto& shard : shards) digest = digest64(shard.file + to_hex(shard.digest), digest);
   return digest;
 }
 
@@ -116,49 +116,50 @@ fs::path LocalStage::top_folder(const StageOptions& options) {
          fmt::format("gyrus-stage-{}", ::getuid());
 }
 
-std::uint64_t LocalStage::room_bytes(const StageOptions& options, const Manifest& manifest) {
+std::uint64_t LocalStage::room_bytes(const StageOptions& options, const std::vector<ManifestShard>& shards) {
   const fs::path top = top_folder(options);
   gyrus::create_directories(top);
-  const fs::path own = top / to_hex(digest_of(manifest));
+  const fs::path own = top / to_hex(digest_of(shards));
   std::uint64_t idle = bytes_in(own), busy = 0;
   for (const auto& copy : other_copies(top, own)) (is_idle(copy) ? idle : busy) += copy.bytes;
   const std::uint64_t limit = limit_bytes(options, top);
   return std::min<std::uint64_t>(limit - std::min(limit, busy), fs::space(top).available + idle);
 }
 
-std::uint64_t LocalStage::bytes_of(const Manifest& manifest) {
+std::uint64_t LocalStage::bytes_of(const std::vector<ManifestShard>& shards) {
   std::uint64_t bytes = 0;
-  for (const auto& shard : manifest.shards) bytes += shard.bytes;
+  for (const auto& shard : shards) bytes += shard.bytes;
   return bytes;
 }
 
-LocalStage::LocalStage(const StageOptions& options, const fs::path& root, const Manifest& manifest,
-                       bool tolerates_faults, std::size_t num_threads)
-    : top_(top_folder(options)), folder_(top_ / to_hex(digest_of(manifest))) {
+LocalStage::LocalStage(const StageOptions& options, const fs::path& root,
+                       const std::vector<ManifestShard>& shards, bool tolerates_faults,
+                       std::size_t num_threads)
+    : top_(top_folder(options)), folder_(top_ / to_hex(digest_of(shards))) {
   gyrus::create_directories(top_);
   const std::uint64_t limit = limit_bytes(options, top_);
-  if (find_complete(manifest)) return;
+  if (find_complete(shards)) return;
   const fs::path lock_file = top_ / "lock";
   const auto lock = open_lock(lock_file);
   wait_for_lock(lock, LOCK_EX, lock_file);
-  if (find_complete(manifest)) return;
+  if (find_complete(shards)) return;
   gyrus::create_directories(folder_);  // another job may have removed it to make room
   in_use_ = open_lock(folder_ / in_use_file);
   wait_for_lock(in_use_, LOCK_SH, folder_ / in_use_file);
-  make_room(bytes_of(manifest), limit);
-  if (copy_shards(root, manifest, tolerates_faults, num_threads))
+  make_room(bytes_of(shards), limit);
+  if (copy_shards(root, shards, tolerates_faults, num_threads))
     write_file_atomically(folder_ / complete_file, root.string() + "\n");
 }
 
 /// Takes the copy when it is whole; its time of last use is now.
-bool LocalStage::find_complete(const Manifest& manifest) {
+bool LocalStage::find_complete(const std::vector<ManifestShard>& shards) {
   std::error_code error;
   if (!fs::exists(folder_ / complete_file, error)) return false;
   FileDescriptor in_use = open_lock(folder_ / in_use_file, /*creates=*/false);
   if (!in_use || !try_lock(in_use, LOCK_SH, folder_ / in_use_file)) return false;
   // Between the look and the lock the copy may have been removed, in_use with it.
   if (!fs::exists(folder_ / complete_file, error)) return false;
-  for (const auto& shard : manifest.shards)
+  for (const auto& shard : shards)
     if (!has_size(folder_ / shard.file, shard.bytes)) return false;
   ::futimens(in_use.get(), nullptr);
   in_use_ = std::move(in_use);
@@ -194,12 +195,12 @@ void LocalStage::make_room(std::uint64_t bytes, std::uint64_t limit) const {
 }
 
 /// @return whether every shard is there now
-bool LocalStage::copy_shards(const fs::path& root, const Manifest& manifest, bool tolerates_faults,
-                             std::size_t num_threads) {
+bool LocalStage::copy_shards(const fs::path& root, const std::vector<ManifestShard>& shards,
+                             bool tolerates_faults, std::size_t num_threads) {
   std::atomic<std::uint64_t> copied{0};
   std::atomic<bool> all_there{true};
-  in_threads(manifest.shards.size(), num_threads, [&](std::size_t i) {
-    const auto& shard = manifest.shards[i];
+  in_threads(shards.size(), num_threads, [&](std::size_t i) {
+    const auto& shard = shards[i];
     // Named by its final name only when its digest was right: what is there is whole.
     if (has_size(folder_ / shard.file, shard.bytes)) return;
     try {

@@ -23,8 +23,8 @@ class LocalStage {
   /// long as it lives.
   /// @param tolerates_faults  shards that are missing or damaged at the source are not copied, with a warning
   /// @throws DataError: no room, a shard that does not have its digest, a folder that cannot be written
-  LocalStage(const StageOptions& options, const std::filesystem::path& root, const Manifest& manifest,
-             bool tolerates_faults, std::size_t num_threads);
+  LocalStage(const StageOptions& options, const std::filesystem::path& root,
+             const std::vector<ManifestShard>& shards, bool tolerates_faults, std::size_t num_threads);
 
   const std::filesystem::path& folder() const { return folder_; }
   std::uint64_t copied_bytes() const { return copied_bytes_; }
@@ -32,14 +32,14 @@ class LocalStage {
   static std::filesystem::path top_folder(const StageOptions& options);
   /// Bytes that a copy of these shards may take: of the limit what copies in use leave, of the disk what is
   /// free or in copies that would go. Makes the top folder. @throws DataError
-  static std::uint64_t room_bytes(const StageOptions& options, const Manifest& manifest);
-  static std::uint64_t bytes_of(const Manifest& manifest);
+  static std::uint64_t room_bytes(const StageOptions& options, const std::vector<ManifestShard>& shards);
+  static std::uint64_t bytes_of(const std::vector<ManifestShard>& shards);
 
  private:
-  bool find_complete(const Manifest& manifest);
+  bool find_complete(const std::vector<ManifestShard>& shards);
   void make_room(std::uint64_t bytes, std::uint64_t limit) const;
-  bool copy_shards(const std::filesystem::path& root, const Manifest& manifest, bool tolerates_faults,
-                   std::size_t num_threads);
+  bool copy_shards(const std::filesystem::path& root, const std::vector<ManifestShard>& shards,
+                   bool tolerates_faults, std::size_t num_threads);
 
   std::filesystem::path top_, folder_;
   FileDescriptor in_use_;  // locked for reading as long as this job lives

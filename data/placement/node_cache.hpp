@@ -26,7 +26,7 @@ class NodeCache : public SliceCache {
   bool has(std::int64_t volume, std::int64_t slice, bool with_mask) const override;
   bool read(std::int64_t volume, std::int64_t slice, float* image, std::uint8_t* mask) const override;
 
-  std::int64_t num_missing() const { return num_missing_; }
+  std::int64_t num_missing() const override { return num_missing_; }
 
  private:
   void fill(const Dataset& dataset, const std::string& set, std::int64_t volume);

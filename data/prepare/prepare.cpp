@@ -177,7 +177,8 @@ class Preparation {
     std::vector<const ShardPlan*> mine;
     for (std::size_t i = static_cast<std::size_t>(world_.rank()); i < plans_.size(); i += world_.size())
       mine.push_back(&plans_[i]);
-    on_every_rank(world_, [&] { made_ = make_shards(options_, mine, listed_, digests_, num_threads()); });
+    on_every_rank(world_,
+                  [&] { made_ = make_shards(options_, mine, listed_, digests_, topology_.own_cores()); });
   }
 
   /// Brings the ranks' parts together, and writes the manifest last.
@@ -208,11 +209,9 @@ class Preparation {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
     log::info("prepared {} of {} shards in {} in {:.1f} s on {} rank{} of {} thread{}", num_made,
               plans_.size(), root_.string(), seconds.count(), world_.size(), world_.size() == 1 ? "" : "s",
-              num_threads(), num_threads() == 1 ? "" : "s");
+              topology_.own_cores(), topology_.own_cores() == 1 ? "" : "s");
     return true;
   }
-
-  int num_threads() const { return std::max(1, topology_.cores / topology_.ranks_on_these_cores); }
 
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   const DataOptions& options_;

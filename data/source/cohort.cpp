@@ -54,6 +54,11 @@ void check_set_name(const std::string& set, const std::string& where) {
   });
   if (!plain)
     throw DataError(fmt::format("{} gives the set name '{}'; use letters, digits, _ and -", where, set));
+  std::string small = set;
+  for (char& c : small) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const char* known : {"train", "val", "test"})
+    if (small == known && set != known)
+      throw DataError(fmt::format("{} gives the set name '{}'; the set is called {}", where, set, known));
 }
 
 void check_folder(const std::filesystem::path& folder, const std::string& wanted_by) {

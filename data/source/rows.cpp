@@ -52,8 +52,13 @@ void extract_columns(const SourceOptions& source, const std::string& wanted_by, 
                                   source.extract));
     for (auto& [name, value] : parts) columns[name].push_back(std::move(value));
   }
-  for (auto& [name, values] : columns)
-    if (!rows.has_column(name)) rows.add_column(name, std::move(values));
+  for (auto& [name, values] : columns) {
+    if (rows.has_column(name))
+      throw DataError(
+          fmt::format("{}.extract has the part {{{}}}, which table {} has as a column; name it otherwise",
+                      wanted_by, name, rows.name()));
+    rows.add_column(name, std::move(values));
+  }
 }
 
 /// Keys that are whole numbers are equal as numbers: 007 is 7.

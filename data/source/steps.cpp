@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "data/source/histogram.hpp"
@@ -228,6 +229,15 @@ void check_steps(const DataOptions& options) {
     fail("match_histogram needs data.match_histogram.reference, a NIfTI file");
   if (place("register") != steps.end() && options.registration.template_file.empty())
     fail("register needs data.register.template, a NIfTI file");
+  const std::tuple<const char*, const char*, bool> settings[] = {
+      {"resample", "resample.spacing", options.resample.spacing != ResampleOptions{}.spacing},
+      {"n4", "n4.iterations", options.n4.iterations != N4Options{}.iterations},
+      {"n4", "n4.shrink", options.n4.shrink != N4Options{}.shrink},
+      {"register", "register.template", !options.registration.template_file.empty()},
+      {"match_histogram", "match_histogram.reference", !options.match_histogram.reference.empty()}};
+  for (const auto& [step, option, is_set] : settings)
+    if (is_set && place(step) == steps.end())
+      fail(fmt::format("data.{} is set, but no step {} is there to use it", option, step));
 }
 
 void check_steps_are_built(const DataOptions& options) {

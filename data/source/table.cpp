@@ -24,7 +24,8 @@ std::vector<std::string> take_record(std::string_view& text, std::size_t& line, 
   std::size_t i = 0;
   for (; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '\n') ++line;
+    const bool ends_line = c == '\n' || (c == '\r' && text.substr(i + 1, 1) != "\n");
+    if (ends_line) ++line;
     if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
       fields.back() += '"';
       ++i;
@@ -32,7 +33,7 @@ std::vector<std::string> take_record(std::string_view& text, std::size_t& line, 
       quoted = !quoted;
     } else if (c == separator && !quoted) {
       fields.emplace_back();
-    } else if (c == '\n' && !quoted) {
+    } else if (ends_line && !quoted) {
       ++i;
       break;
     } else if (c != '\r' || quoted) {
@@ -50,7 +51,7 @@ std::vector<std::string> take_record(std::string_view& text, std::size_t& line, 
 Table::Table(std::string name, std::vector<std::string> columns, std::vector<std::vector<std::string>> rows)
     : name_(std::move(name)), columns_(std::move(columns)), rows_(std::move(rows)), lines_(rows_.size(), 0) {}
 
-Table Table::read(const std::filesystem::path& path) {
+Table Table::read(const std::filesystem::path& path, bool may_be_empty) {
   std::error_code problem;  // what else is wrong than absence, reading says
   if (!std::filesystem::exists(path, problem) && !problem)
     throw DataError(fmt::format("table {} does not exist", path.string()));
@@ -59,10 +60,15 @@ Table Table::read(const std::filesystem::path& path) {
   const std::string content = read_file(path);
   std::string_view text = content;
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark of spreadsheet programs
+  if (text.find('\0') != std::string_view::npos)
+    throw DataError(fmt::format("table {} is not text in UTF-8: save it as CSV in UTF-8", path.string()));
   std::size_t line = 1;
   const bool has_tabs = path.extension() == ".tsv";
   const char separator = has_tabs ? '\t' : ',';
   Table table(path.string(), take_record(text, line, separator, path.string()), {});
+  for (const auto& column : table.columns_)  // spreadsheet programs write columns without a name
+    if (!column.empty() && std::count(table.columns_.begin(), table.columns_.end(), column) > 1)
+      throw DataError(fmt::format("table {} has the column {} twice", table.name_, column));
   while (!text.empty()) {
     const std::size_t first_line = line;
     auto fields = take_record(text, line, separator, table.name_);
@@ -75,7 +81,7 @@ Table Table::read(const std::filesystem::path& path) {
     table.rows_.push_back(std::move(fields));
     table.lines_.push_back(first_line);
   }
-  if (table.rows_.empty()) throw DataError(fmt::format("table {} has no rows", table.name_));
+  if (table.rows_.empty() && !may_be_empty) throw DataError(fmt::format("table {} has no rows", table.name_));
   return table;
 }
 

@@ -7,11 +7,13 @@
 namespace gyrus {
 
 /// A table with one header line, its fields separated by commas or, in a .tsv file, by tabs (BIDS; n/a is an
-/// empty field). Fields of a comma-separated table may be quoted; empty lines are skipped.
+/// empty field). Fields of a comma-separated table may be quoted; empty lines are skipped. Lines end as any
+/// system ends them.
 class Table {
  public:
-  /// @throws DataError: missing, empty, a row with another number of fields
-  static Table read(const std::filesystem::path& path);
+  /// @throws DataError: missing, no text, a column twice, a row with another number of fields, and without
+  /// `may_be_empty` no rows
+  static Table read(const std::filesystem::path& path, bool may_be_empty = false);
   /// A table made in memory; `name` stands for the path in messages.
   Table(std::string name, std::vector<std::string> columns, std::vector<std::vector<std::string>> rows);
 

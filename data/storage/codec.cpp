@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <libdeflate.h>
 #include <lz4.h>
+#include <lz4hc.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -77,9 +78,9 @@ std::uint64_t big_endian(std::span<const std::byte> bytes) {
 std::vector<std::byte> compress_lz4(std::span<const std::byte> values) {
   const auto bound = static_cast<std::size_t>(LZ4_compressBound(static_cast<int>(values.size())));
   std::vector<std::byte> stored(lz4_header_bytes + bound);
-  auto length = static_cast<std::size_t>(LZ4_compress_default(
+  auto length = static_cast<std::size_t>(LZ4_compress_HC(
       reinterpret_cast<const char*>(values.data()), reinterpret_cast<char*>(&stored[lz4_header_bytes]),
-      static_cast<int>(values.size()), static_cast<int>(bound)));
+      static_cast<int>(values.size()), static_cast<int>(bound), lz4_level));
   if (length == 0 || length >= values.size()) {
     length = values.size();
     std::copy(values.begin(), values.end(), stored.begin() + lz4_header_bytes);

@@ -38,6 +38,33 @@ TEST(Table, ARowOfAnotherLengthIsNamedByItsLine) {
               HasSubstr("line 3 has 1 fields, its header has 2"));
 }
 
+TEST(Table, LinesEndAsAnySystemEndsThem) {
+  const Scratch scratch;
+  write_text(scratch / "t.csv", "a,b\r1,2\r\r3,\"x\ry\"\r");
+  const auto table = Table::read(scratch / "t.csv");
+  ASSERT_EQ(table.num_rows(), 2u);
+  EXPECT_EQ(table.value(1, "b"), "x\ry");
+  EXPECT_EQ(table.place(1), (scratch / "t.csv").string() + " line 4");
+}
+
+TEST(Table, AnotherEncodingIsRefused) {
+  const Scratch scratch;
+  write_text(scratch / "t.csv", std::string("\xFF\xFE"
+                                            "a\0,\0b\0\n\0",
+                                            10));
+  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
+              HasSubstr("t.csv is not text in UTF-8: save it as CSV in UTF-8"));
+}
+
+TEST(Table, AColumnMayBeThereOnce) {
+  const Scratch scratch;
+  write_text(scratch / "t.csv", "a,b,a\n1,2,3\n");
+  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
+              HasSubstr("t.csv has the column a twice"));
+  write_text(scratch / "t.csv", "a,b,,\n1,2,,\n");
+  EXPECT_EQ(Table::read(scratch / "t.csv").value(0, "b"), "2");
+}
+
 TEST(Table, AMissingOrEmptyTableIsRefused) {
   const Scratch scratch;
   EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "no.csv"); }), HasSubstr("does not exist"));
@@ -165,6 +192,8 @@ TEST_F(Cohort, LinksThatLeadRoundInCirclesAreNamed) {
 TEST_F(Cohort, ASetNameThatCouldLeaveTheFolderIsRefused) {
   source().set = "../{split}";
   EXPECT_THAT(listing_error(), HasSubstr("gives the set name '../train'"));
+  source().set = "Train";
+  EXPECT_THAT(listing_error(), HasSubstr("gives the set name 'Train'; the set is called train"));
 }
 
 TEST_F(Cohort, VolumesAreRescaledInsideTheBrainAndKeepTheirMask) {

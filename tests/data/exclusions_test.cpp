@@ -79,6 +79,9 @@ TEST_F(LintTree, AMalformedListIsRefusedWithItsLine) {
   };
   const std::string header = "source,set,id,reason\n";
   EXPECT_EQ(message(header + "healthy,train,A,blurred\n"), "");
+  EXPECT_EQ(message(header), "");
+  EXPECT_EQ(message("\xEF\xBB\xBFid,set,source,reason\r\n"), "");  // of a spreadsheet program
+  EXPECT_THAT(message(""), HasSubstr("lacks the columns source, set, id, reason"));
   EXPECT_THAT(message(header + "healthy,train,A\n"), HasSubstr("line 2 has 3 fields, its header has 4"));
   EXPECT_THAT(message("set,id,reason\ntrain,A,x\n"), HasSubstr("lacks the columns source"));
   EXPECT_THAT(message(header + "healthy,train,B,\nhealthy,train,,x\n"),

@@ -228,6 +228,9 @@ TEST_F(LintTree, TheSameBytesUnderTwoNamesAreFound) {
   std::filesystem::copy_file(path("A.nii"), path("D.nii"), std::filesystem::copy_options::overwrite_existing);
   EXPECT_THAT(only(Check::identical, true).text, HasSubstr("(subject D, test)"));  // leakage
   write(image('D'), "D.nii");
+  std::filesystem::copy_file(path("C.nii"), path("D.nii"), std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(only(Check::identical, true).text, HasSubstr("(subject C, val), " + path("D.nii")));
+  write(image('D'), "D.nii");
   options_.source["healthy"].image = "A.nii";  // one file for everybody
   EXPECT_THAT(only(Check::identical, true).text, HasSubstr(path("A.nii") + " (subject B, train)"));
 }

@@ -111,7 +111,7 @@ class Stage : public test::Prepared {
     stage_.max_gb = 1.0;
   }
   LocalStage stage(const std::filesystem::path& root, bool tolerates_faults = false) const {
-    return LocalStage(stage_, root, Manifest::read(root), tolerates_faults, 2);
+    return LocalStage(stage_, root, Manifest::read(root).shards, tolerates_faults, 2);
   }
   /// Another data set, of brains of its own.
   std::filesystem::path other_set(std::int64_t seed) {
@@ -121,7 +121,7 @@ class Stage : public test::Prepared {
     prepare_dataset(other, test::world());
     return other.root;
   }
-  std::uint64_t set_bytes() const { return LocalStage::bytes_of(Manifest::read(root())); }
+  std::uint64_t set_bytes() const { return LocalStage::bytes_of(Manifest::read(root()).shards); }
 
   StageOptions stage_;
 };
@@ -136,12 +136,13 @@ TEST_F(Stage, CopiesOnceAndReadsFromTheCopy) {
   const auto second = stage(root());
   EXPECT_EQ(second.copied_bytes(), 0u);
   EXPECT_EQ(second.folder(), folder);
-  const auto expected = Dataset::open(options()).read_volume("train", 4);
+  auto dataset = Dataset::open(options());
+  const auto expected = dataset.read_volume("train", 4);
   for (const auto& shard : Manifest::read(root()).shards) {
     EXPECT_EQ(read_file(folder / shard.file), read_file(root() / shard.file));
     std::filesystem::remove(root() / shard.file);
   }
-  const auto dataset = Dataset::open(options(), folder);
+  dataset.read_copies(folder);
   EXPECT_EQ(dataset.read_volume("train", 4).image, expected.image);
 }
 
@@ -168,7 +169,8 @@ TEST_F(Stage, ADamagedShardIsNotCopied) {
   EXPECT_FALSE(std::filesystem::exists(tolerant.folder() / "complete"));
   auto substituting = options();
   substituting.faults = "substitute";
-  const auto dataset = Dataset::open(substituting, tolerant.folder());
+  auto dataset = Dataset::open(substituting);
+  dataset.read_copies(tolerant.folder());
   EXPECT_NO_THROW(dataset.read_volume("train", 0));
   EXPECT_THAT(error_of<DataError>([&] {
                 for (int volume = 3; volume < 6; ++volume) dataset.read_volume("train", volume);
@@ -182,7 +184,9 @@ TEST_F(Stage, DamageInACopyChangesNothingAndTheCopyIsMadeAgain) {
   std::string content = read_file(copy);
   for (std::size_t i = content.size() / 2; i < content.size(); ++i) content[i] = '!';
   test::write_text(copy, content);
-  const auto staged = Dataset::open(options(), folder), streamed = Dataset::open(options());
+  const auto streamed = Dataset::open(options());
+  auto staged = Dataset::open(options());
+  staged.read_copies(folder);
   for (int volume = 0; volume < 3; ++volume)
     EXPECT_EQ(staged.read_volume("train", volume).image, streamed.read_volume("train", volume).image);
   EXPECT_FALSE(std::filesystem::exists(copy));
@@ -192,8 +196,8 @@ TEST_F(Stage, DamageInACopyChangesNothingAndTheCopyIsMadeAgain) {
 
 TEST_F(Stage, RoomIsWhatCopiesInUseLeave) {
   const auto b = other_set(2);
-  const auto own = Manifest::read(root());
-  const auto bytes = LocalStage::bytes_of(Manifest::read(b));
+  const auto own = Manifest::read(root()).shards;
+  const auto bytes = LocalStage::bytes_of(Manifest::read(b).shards);
   stage_.max_gb = 2.5 * static_cast<double>(bytes) / 1e9;
   const auto limit = static_cast<std::uint64_t>(stage_.max_gb * 1e9);
   EXPECT_EQ(LocalStage::room_bytes(stage_, own), limit);

@@ -245,11 +245,13 @@ TEST_F(Rows, APatternTakesATextOfTheTableApart) {
   source_.table = "list.csv";
   source_.extract_from = "{path}";
   source_.extract = "/{part}/t1/{name}_t1.nii";
-  test::write_text(scratch_ / "list.csv", "name,path\nown,/Train/t1/A_t1.nii\nown,/Test/t1/B_t1.nii\n");
-  EXPECT_EQ(rows().expand("{part} {name}", 1), "Test own");
-  test::write_text(scratch_ / "list.csv", "name,path\nown,/Train/t1/A_t1.nii\nown,/Test/t2/B_t1.nii\n");
+  test::write_text(scratch_ / "list.csv", "old,path\nown,/Train/t1/A_t1.nii\nown,/Test/t1/B_t1.nii\n");
+  EXPECT_EQ(rows().expand("{part} {name}", 1), "Test B");
+  test::write_text(scratch_ / "list.csv", "old,path\nown,/Train/t1/A_t1.nii\nown,/Test/t2/B_t1.nii\n");
   EXPECT_THAT(error(),
               HasSubstr("list.csv line 3: '/Test/t2/B_t1.nii' is not as data.source.s.extract='/{part}"));
+  test::write_text(scratch_ / "list.csv", "part,path\nown,/Train/t1/A_t1.nii\n");
+  EXPECT_THAT(error(), HasSubstr("data.source.s.extract has the part {part}, which table"));
 }
 
 }  // namespace

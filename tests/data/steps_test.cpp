@@ -315,6 +315,23 @@ TEST(Steps, AnOptionOfAStepThatIsNotThereIsAConfigurationError) {
               HasSubstr("no place for curvature_flow; add it, or give data.curvature_flow=false"));
   EXPECT_THAT(steps_error({"centre", "rescale"}, false, 2),
               HasSubstr("no place for downsample, but data.downsample is 2"));
+  const auto error = [](auto&& change) {
+    auto options = plain_options({"centre", "rescale"});
+    change(options);
+    return error_of<ConfigError>([&] { options.validate(); });
+  };
+  EXPECT_EQ(error([](auto& options) {
+              options.resample.spacing = {2, 2, 2};
+            }),
+            "data.steps is [centre, rescale]: data.resample.spacing is set, but no step resample is there to "
+            "use it");
+  EXPECT_THAT(error([](auto& options) { options.n4.shrink = 2; }), HasSubstr("data.n4.shrink is set"));
+  EXPECT_THAT(error([](auto& options) { options.n4.iterations = {9}; }),
+              HasSubstr("data.n4.iterations is set, but no step n4"));
+  EXPECT_THAT(error([](auto& options) { options.registration.template_file = "t.nii"; }),
+              HasSubstr("data.register.template is set, but no step register"));
+  EXPECT_THAT(error([](auto& options) { options.match_histogram.reference = "r.nii"; }),
+              HasSubstr("data.match_histogram.reference is set, but no step match_histogram"));
 }
 
 TEST(Steps, ASpacingOfTwoNumbersIsAConfigurationError) {

@@ -68,6 +68,10 @@ TEST_F(ShardsVerb, VerifyAcceptsAWholeSetAndNamesADamagedSlice) {
   EXPECT_THAT(json["problems"][0].get<std::string>(),
               HasSubstr("lesion of subject phantom-val-0001, slice 1 is damaged"));
   EXPECT_EQ(run({"verify", path.string()}).first, 3);  // one shard alone
+  EXPECT_EQ(test::error_of<DataError>([&] {
+              shards_verb({"verify", (root() / "no").string()});
+            }),
+            (root() / "no").string() + " does not exist");
 }
 
 TEST_F(ShardsVerb, VerifyFindsAFlippedBitAnywhereInAFile) {

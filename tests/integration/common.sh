@@ -10,7 +10,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}  # LibTorch divides sums among thre
 
 # A model of seconds on a small generated cohort.
 tiny=(
-  experiment=quickstart
+  experiment=quickstart data.image_size='[32,32,16]'
   data.phantom.train_subjects=12 data.phantom.val_subjects=3 data.phantom.test_subjects=3
   trainer.max_samples=240 trainer.global_batch=8
   validation.every_samples=0 validation.pictures=1 checkpoint.every_samples=80

@@ -7,7 +7,7 @@ prepare_data data.shard_volumes=2
 
 # --- damage, with and without substitutes
 cp -r "$shards" "$work/whole"
-printf 'damage' | dd of="$shards/train-00000.h5" bs=1 seek=100000 conv=notrunc status=none
+printf 'damage' | dd of="$shards/train-00000.h5" bs=1 seek=50000 conv=notrunc status=none
 rm "$shards/train-00002.h5"
 expect_code 3 "$gyrus" shards verify "$shards" >verify.log 2>&1
 grep -qE 'train-00000.h5: image of subject phantom-train-000[01], slice [0-9]+ is damaged: its digest is wrong' verify.log || { cat verify.log; fail "verify names no slice"; }
@@ -25,7 +25,7 @@ echo "substitutes: $(wc -l <events1), the same on 1, 2 and 3 ranks"
 
 # --- quarantine
 rm -rf "$shards" && cp -r "$work/whole" "$shards"
-printf 'damage' | dd of="$shards/train-00000.h5" bs=1 seek=100000 conv=notrunc status=none
+printf 'damage' | dd of="$shards/train-00000.h5" bs=1 seek=50000 conv=notrunc status=none
 "$gyrus" shards quarantine "$shards" >quarantine.log
 grep -q '1 slice is in quarantine' quarantine.log || { cat quarantine.log; fail "quarantine"; }
 train 2 quarantined || { cat quarantined.log; fail "training without the slice in quarantine"; }

@@ -42,3 +42,12 @@ same_noise all noise.standardise=true noise.mean_offset=0.1 noise.round_to_half=
 train_until 10 1 resumed trainer.device=cuda trainer.max_samples=2400
 train 1 resumed trainer.device=cuda trainer.max_samples=2400 || { cat resumed.log; fail "resuming on the GPU"; }
 [ "$(column resumed loss | wc -l)" = 300 ] || fail "the resumed run has no 300 steps"
+
+# The whole set in the device's memory, augmented there, shows what the shards show, augmented on the CPU.
+augmented=(trainer.device=cuda data.augment.gamma=0.5 data.augment.ghosting=0.5 data.augment.elastic=0.3 data.augment.flip=0.5)
+for policy in stream device_cache; do
+  train 1 "from_$policy" "${augmented[@]}" data.source_policy=$policy || { cat "from_$policy.log"; fail "training with data.source_policy=$policy"; }
+done
+diff <(column from_stream inputs) <(column from_device_cache inputs) >/dev/null || fail "inputs differ with device_cache"
+paste <(column from_stream loss) <(column from_device_cache loss) | awk '{ d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > 1e-3) exit 1 }' ||
+  fail "losses differ with device_cache"

@@ -3,6 +3,8 @@
 # step, losses within 1e-4. The sample groups of the encoder's norms (4 samples, then the whole batch) cross the borders between ranks.
 source "$(dirname "$0")/common.sh"
 prepare_data
+quickstart=(data.image_size='[48,48,16]' data.root="$work/quickstart")
+prepare_data "${quickstart[@]}"
 
 close() { # RUN_A RUN_B: the largest relative difference of losses is at most 1e-4
   paste <(column "$1" loss) <(column "$2" loss) | awk -v a="$1" -v b="$2" '
@@ -27,8 +29,8 @@ compare() { # NAME RANKS... -- [override ...]: trains on 1 rank and on each of R
   close "$name-r1" "$name-micro"
 }
 
-compare even 2 3 4 -- trainer.global_batch=8 trainer.max_samples=240
-compare uneven 2 3 4 -- trainer.global_batch=7 trainer.max_samples=210
+compare even 2 3 4 -- "${quickstart[@]}" trainer.global_batch=8 trainer.max_samples=240
+compare uneven 2 3 4 -- "${quickstart[@]}" trainer.global_batch=7 trainer.max_samples=210
 # One noise field per step, weights averaged, gradients clipped.
 compare shared 3 -- trainer.global_batch=8 trainer.max_samples=240 noise.sharing=batch trainer.ema_decay=0.9 trainer.clip_norm=0.5
 # One group over all ranks. At high learning rates Adam turns rounding of tiny gradients into steps of full size, whatever the layout.

@@ -30,8 +30,8 @@ same_on_ranks() {
 
 spark=(model=spark_small checkpoint.metric=loss trainer.optimizer.name=adamw)
 same_on_ranks spark "${spark[@]}"
-same_on_ranks pddpm model=pddpm_small
-same_on_ranks patched_film model.injection=film corruption=random corruption.box=[24,16] model.condition_dropout=0.5 model.encoder.norm=group \
+same_on_ranks pddpm model=pddpm_small corruption.box=[16,16]
+same_on_ranks patched_film model.injection=film corruption=random corruption.box=[16,8] model.condition_dropout=0.5 model.encoder.norm=group \
   model.encoder.norm_group_samples=0 objective=noise objective.error=l2 objective.weight=min_snr objective.timesteps=stratified
 
 echo "--- a run that starts from a pre-training, stopped and resumed"
@@ -52,7 +52,7 @@ expect_code 3 train 2 refused model.encoder.init="$work/runs/nowhere"
 grep -q "neither a checkpoint nor a run folder" refused.log || fail "$(cat refused.log)"
 expect_code 3 train 2 wider model.encoder.init="$work/runs/moved" model.encoder.width=8
 grep -q 'conv1.weight has shape \[12, 1, 7, 7\] instead of \[8, 1, 7, 7\]' wider.log || fail "$(cat wider.log)"
-expect_code 2 train 2 boxes model=pddpm_small corruption.box=[20,24]
+expect_code 2 train 2 boxes model=pddpm_small corruption.box=[20,16]
 grep -q 'do not tile' boxes.log || fail "$(cat boxes.log)"
 expect_code 2 train 2 level noise.level=1000
 grep -q 'noise.level' level.log || fail "$(cat level.log)"

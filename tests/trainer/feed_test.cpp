@@ -68,7 +68,7 @@ class FeedTest : public test::Prepared {
   };
   Shown show(const std::string& policy, const DataOptions& options) {
     const auto job = open(policy, options);
-    const auto feed = make_device_feed(options, "train", 3, job, torch::kCPU);
+    const auto feed = make_device_feed(options, "train", 3, job, torch::kCPU, 2);
     Loader loader(job.dataset, "train", SampleOrder(*job.dataset, "train", options.order, 3), options, 3,
                   feed->pixels());
     loader.start(
@@ -125,7 +125,10 @@ TEST_F(FeedTest, SubstitutesAreThoseOfReading) {
   auto faulty = options();
   faulty.faults = "substitute";
   faulty.augment = everything;  // a ghost along z needs every slice of its volume
-  const auto read = show("stream", faulty), cached = show("device_cache", faulty);
+  const auto read = show("stream", faulty);
+  testing::internal::CaptureStderr();
+  const auto cached = show("device_cache", faulty);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("4 slices of train are not in the cache"));
   EXPECT_EQ(cached.ids, read.ids);
   EXPECT_GT(read.num_substitutions, 5u);
   EXPECT_EQ(cached.num_substitutions, read.num_substitutions);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "data/in_threads.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
@@ -60,6 +62,10 @@ void DeviceCache::fill(const Dataset& dataset, const std::string& set, std::int6
   }
   images_[volume].copy_(images);
   masks_[volume].copy_(masks);
+}
+
+std::int64_t DeviceCache::num_missing() const {
+  return std::count_if(present_.begin(), present_.end(), [](auto present) { return present < has_both; });
 }
 
 bool DeviceCache::has(std::int64_t volume, std::int64_t slice, bool with_mask) const {

@@ -22,6 +22,7 @@ class DeviceCache : public SliceCache {
   /// free memory
   DeviceCache(const Dataset& dataset, const std::string& set, torch::Device device, std::size_t num_threads);
 
+  std::int64_t num_missing() const override;
   bool has(std::int64_t volume, std::int64_t slice, bool with_mask) const override;
   /// Always false: what is on a device is no quicker to have than the shard.
   bool read(std::int64_t, std::int64_t, float*, std::uint8_t*) const override { return false; }

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "data/augment/augment.hpp"
-#include "launch/topology.hpp"
 #include "trainer/feed/device_augment.hpp"
 #include "trainer/feed/device_cache.hpp"
 #include "trainer/feed/device_slices.hpp"
@@ -86,10 +85,10 @@ class CacheFeed : public DeviceFeed {
 }  // namespace
 
 std::unique_ptr<DeviceFeed> make_device_feed(const DataOptions& options, const std::string& set,
-                                             std::uint64_t seed, const JobData& job, torch::Device device) {
+                                             std::uint64_t seed, const JobData& job, torch::Device device,
+                                             std::size_t num_threads) {
   if (job.source.policy != "device_cache") return std::make_unique<CopyFeed>(device);
-  auto cache = std::make_shared<const DeviceCache>(*job.dataset, set, device,
-                                                   static_cast<std::size_t>(usable_cores()));
+  auto cache = std::make_shared<const DeviceCache>(*job.dataset, set, device, num_threads);
   job.dataset->read_through(set, cache);
   return std::make_unique<CacheFeed>(std::move(cache), job.dataset->volumes(set), options.augment, seed,
                                      device);

@@ -24,8 +24,11 @@ class DeviceFeed {
 
 /// The feed of the node's source policy: a copy of each batch on a side stream, or with device_cache the set
 /// itself in the device's memory, through which `job.dataset` knows from now on what is there.
-/// @param set  the one that batches come from @throws ConfigError when it does not fit the device
+/// @param set  the one that batches come from
+/// @param num_threads  that read the set into the device's memory
+/// @throws ConfigError when it does not fit the device
 std::unique_ptr<DeviceFeed> make_device_feed(const DataOptions& options, const std::string& set,
-                                             std::uint64_t seed, const JobData& job, torch::Device device);
+                                             std::uint64_t seed, const JobData& job, torch::Device device,
+                                             std::size_t num_threads);
 
 }  // namespace gyrus

@@ -66,6 +66,16 @@ void RunDisplay::progress(const Progress& now) const {
   if (now.step == 10 || now.step % every == 0) log::info("{}", line);
 }
 
+void RunDisplay::validation(std::int64_t samples, const SetScores& scores) const {
+  std::string lesion_scores;
+  if (!std::isnan(scores.best.dice))
+    lesion_scores =
+        fmt::format("dice {:.4f} at {:.3f}  auprc {:.4f}  auroc {:.4f}  l1 {:.4f}  ", scores.best.dice,
+                    scores.best.threshold, scores.auprc, scores.auroc, scores.l1);
+  log::info("  validation {:>9} samples  {}loss {:.4f}  ({} patients, {})", format_count(samples),
+            lesion_scores, scores.loss, scores.patients, format_duration(scores.seconds));
+}
+
 void RunDisplay::end(const std::optional<std::filesystem::path>& best_checkpoint,
                      std::int64_t num_substitutions) const {
   const std::filesystem::path folder = options_.run.dir;

@@ -11,6 +11,7 @@
 
 #include "data/placement/job_data.hpp"
 #include "launch/topology.hpp"
+#include "trainer/evaluation/evaluator.hpp"
 #include "trainer/options.hpp"
 #include "trainer/plan.hpp"
 
@@ -34,6 +35,8 @@ class RunDisplay {
   };
   /// On a terminal the line is redrawn; elsewhere it is printed some twenty times per run.
   void progress(const Progress& now) const;
+
+  void validation(std::int64_t samples, const SetScores& scores) const;
 
   /// Reads the run's metrics, so that the chart shows all attempts.
   /// @param num_substitutions  training slices that could not be read since this attempt began
