@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include "data/storage/codec.hpp"
@@ -11,6 +12,9 @@
 
 namespace gyrus {
 namespace {
+
+/// No read of a slice from the page cache takes so long, and none from a disk or a network less.
+constexpr std::chrono::microseconds cached_read(60);
 
 template <class T>
 std::span<T> thread_buffer(std::size_t size) {
@@ -65,7 +69,10 @@ Fault ShardReader::read_chunk(Array array, std::int64_t slice, std::span<std::by
   if (entry.bytes > 2 * values.size() + 4096) return "its index entry is absurd";
   const bool is_plain = layout_.codec == Codec::none && entry.bytes == values.size();
   const auto stored = is_plain ? values : thread_buffer<std::byte>(entry.bytes);
+  const auto begin = std::chrono::steady_clock::now();
   if (Fault fault = read_fully(descriptor_.get(), entry.offset, stored)) return fault;
+  if (std::chrono::steady_clock::now() - begin > cached_read)
+    hints_left_.store(hints_per_wait, std::memory_order_relaxed);
   if (digest64(stored) != entry.digest) return "its digest is wrong";
   if (!is_plain && !decode_chunk(layout_.codec, layout_.element_bytes(position), stored, values))
     return "it cannot be decompressed";
@@ -88,7 +95,8 @@ Fault ShardReader::read_labels(Array array, std::int64_t slice, std::uint8_t* va
 }
 
 void ShardReader::will_need(Array array, std::int64_t first, std::int64_t count) const {
-  if (array == Array::lesion || count < 1) return;
+  if (array == Array::lesion || count < 1 || hints_left_.load(std::memory_order_relaxed) <= 0) return;
+  hints_left_.fetch_sub(1, std::memory_order_relaxed);
   const auto& entries = index_[static_cast<int>(array)];
   const Entry &front = entries[first], &back = entries[first + count - 1];
   // The writer lays a volume's chunks out one after the other; a damaged index is met when it is read.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
@@ -37,6 +38,9 @@ class ShardReader : public SliceSource {
   struct Entry {
     std::uint64_t offset, bytes, digest;
   };
+  /// A hint for what is in the page cache is a tenth of the time that reading it takes, so there are none
+  /// while no read has to wait for the disk.
+  static constexpr int hints_per_wait = 64;
   template <class T>
   std::vector<T> read_table(int table) const;
   const std::vector<Entry>& index(Array array) const;
@@ -49,6 +53,7 @@ class ShardReader : public SliceSource {
   // Only evaluation asks for lesions: their index is read when it is first needed.
   mutable std::once_flag lesion_is_read_;
   mutable std::vector<Entry> lesion_index_;
+  mutable std::atomic<int> hints_left_{hints_per_wait};
 };
 
 /// "image of subject A, slice 3": how messages name a chunk.

@@ -13,6 +13,7 @@
 #include "data/placement/node_cache.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/storage/h5.hpp"
+#include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 
 namespace gyrus {
