@@ -1,5 +1,6 @@
 #include "trainer/device.hpp"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <fmt/format.h>
 #include <torch/torch.h>
 
@@ -24,7 +25,10 @@ torch::Device choose_device(const std::string& wanted, const Topology& topology)
     throw ConfigError(fmt::format("{} ranks share the {} GPU(s) of {}; start one rank per GPU",
                                   topology.local_size, devices, topology.host));
   at::globalContext().setAllowTF32CuDNN(false);
-  return torch::Device(torch::kCUDA, static_cast<torch::DeviceIndex>(topology.local_rank));
+  const torch::Device device(torch::kCUDA, static_cast<torch::DeviceIndex>(topology.local_rank));
+  // Else what names no device (page-locked memory) would take memory of the node's first GPU for each rank.
+  c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
+  return device;
 }
 
 torch::Device agree_on_device(const mpi::Communicator& communicator, const std::string& wanted,

@@ -8,7 +8,8 @@
 
 namespace gyrus {
 
-/// The device of this rank: GPU number local_rank of its node, or the CPU. @param wanted  auto | cpu | cuda
+/// The device of this rank: GPU number local_rank of its node, or the CPU. A GPU is the calling
+/// thread's current one from now on. @param wanted  auto | cpu | cuda
 /// float32 on a GPU is full float32: LibTorch's default would round convolutions to TF32.
 /// @throws ConfigError when a GPU is asked for and this program sees none, or fewer than ranks
 torch::Device choose_device(const std::string& wanted, const Topology& topology);

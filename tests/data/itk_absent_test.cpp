@@ -25,7 +25,7 @@ DataOptions options_with(const std::string& step, const std::filesystem::path& f
   options.image_size = {8, 8, 8};
   options.curvature_flow = false;
   options.steps = {step, "centre", "rescale"};
-  options.registration.template_file = (folder / "template.nii").string();
+  if (step == "register") options.registration.template_file = (folder / "template.nii").string();
   options.sources = {"a"};
   options.source["a"].folder = folder.string();
   options.source["a"].subjects = {"s"};

@@ -24,7 +24,7 @@ class SharedData : public testing::Test {
     }
     ::setenv("GYRUS_DATA", data_folder().c_str(), 1);
     test::write_text(scratch_ / "data_test.yaml", "defaults:\n  - data: ixi_shared_4mm\n");
-    Config::compose({.config_folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs",
+    Config::compose({.config_folder = test::source_dir() / "configs",
                      .extra_folders = {scratch_.path()},
                      .config_name = "data_test",
                      .overrides = {}})

@@ -14,7 +14,7 @@ DataOptions shipped_data(const std::string& name, const std::vector<std::string>
   DataOptions options;
   std::vector<std::string> all = {"data=" + name};
   all.insert(all.end(), overrides.begin(), overrides.end());
-  Config::compose({.config_folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs",
+  Config::compose({.config_folder = source_dir() / "configs",
                    .extra_folders = {},
                    .overrides = all,
                    .allow_new_keys = true})

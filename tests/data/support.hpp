@@ -12,6 +12,7 @@
 
 #include "data/options.hpp"
 #include "launch/error.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace gyrus::test {
 
@@ -43,7 +44,7 @@ inline void write_text(const std::filesystem::path& path, const std::string& tex
 /// ${VARIABLE}, else ../shared/NAME beside the checkout.
 inline std::filesystem::path shared_folder(const char* variable, const std::string& name) {
   if (const char* given = std::getenv(variable)) return given;
-  return std::filesystem::path(GYRUS_SOURCE_DIR) / ".." / "shared" / name;
+  return source_dir() / ".." / "shared" / name;
 }
 
 /// Text of the error that `action` throws; "" when it throws none of this type.

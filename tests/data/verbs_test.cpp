@@ -275,8 +275,7 @@ TEST(DataConfigs, TheFourMillimetreVariantDiffersInResolutionOnly) {
 
 TEST(DataConfigs, EveryDataSetFitsBothProfiles) {
   int count = 0;
-  for (const auto& file :
-       std::filesystem::directory_iterator(std::filesystem::path(GYRUS_SOURCE_DIR) / "configs" / "data")) {
+  for (const auto& file : std::filesystem::directory_iterator(test::source_dir() / "configs" / "data")) {
     const std::string name = file.path().stem();
     EXPECT_EQ(test::shipped_data(name).name, name);
     EXPECT_EQ(test::shipped_data(name, {"profile=reference"}).duplicates, "keep");
@@ -295,7 +294,7 @@ TEST(DataConfigs, TheDocumentedTrainingOnThePapersCohortsComposes) {
 }
 
 TEST(DataConfigs, TheExampleOfTheDocumentIsADataSet) {
-  const std::string text = read_file(std::filesystem::path(GYRUS_SOURCE_DIR) / "docs" / "data.md");
+  const std::string text = read_file(test::source_dir() / "docs" / "data.md");
   const std::size_t begin = text.find("```yaml\n") + 8;
   const test::Scratch scratch;
   for (const char* folder :
@@ -305,7 +304,7 @@ TEST(DataConfigs, TheExampleOfTheDocumentIsADataSet) {
   for (const char* subject : {"control/A/A", "control/B/B", "patient/HH/C/C", "patient/HH/D/D"})
     test::write_text(scratch / (std::string("scans/") + subject + "_t2.nii.gz"), "");
   DataOptions options;
-  Config::compose({.config_folder = std::filesystem::path(GYRUS_SOURCE_DIR) / "configs",
+  Config::compose({.config_folder = test::source_dir() / "configs",
                    .extra_folders = {scratch.path()},
                    .overrides = {"data=mine"}})
       .bind("data", options);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "launch/error.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace gyrus {
 namespace {
@@ -36,7 +37,7 @@ std::vector<std::string> complete(const std::vector<std::string>& words) {
       Verb{"train", "", {}, true}, Verb{"shards", "", {}, false, {"ls", "verify"}},
       Verb{"config", "", {}, true, {"show", "explain", "diff"}, false, {"diff"}, "explain"},
       Verb{"sweep", "", {}, true, {"status", "resume"}, true}};
-  setenv("GYRUS_CONFIGS", GYRUS_SOURCE_DIR "/configs", 1);
+  setenv("GYRUS_CONFIGS", (test::source_dir() / "configs").c_str(), 1);
   return complete_words(words, verbs, [](Fields& fields) {
     Options options;
     options.fields(fields);

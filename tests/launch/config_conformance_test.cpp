@@ -13,6 +13,7 @@
 #include "launch/config/resolver.hpp"
 #include "launch/config/yaml_reader.hpp"
 #include "launch/config/yaml_writer.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace gyrus {
 namespace {
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 fs::path conformance_folder() {
   const char* named = std::getenv("GYRUS_CONFORMANCE");
-  return (named ? fs::path(named) : fs::path(GYRUS_SOURCE_DIR) / "../shared/conformance") / "hydra";
+  return (named ? fs::path(named) : test::source_dir() / "../shared/conformance") / "hydra";
 }
 
 std::vector<std::string> topics() {

@@ -9,7 +9,8 @@ export OMP_NUM_THREADS=1
 
 # A training run of seconds: enough steps to be interrupted in the middle.
 tiny=(
-  experiment=quickstart
+  experiment=quickstart data.image_size='[32,32,16]'
+  data.phantom.train_subjects=16 data.phantom.val_subjects=4 data.phantom.test_subjects=2
   data.root="$work/data"
   trainer.max_samples=640
   trainer.global_batch=8

@@ -9,6 +9,8 @@
 #include <map>
 #include <set>
 
+#include "tests/support/source_dir.hpp"
+
 namespace gyrus::parity {
 namespace {
 
@@ -103,7 +105,7 @@ void CaseTest::SetUp() {
 
 std::filesystem::path folder() {
   if (const char* given = std::getenv("GYRUS_PARITY")) return given;
-  return std::filesystem::path(GYRUS_SOURCE_DIR) / ".." / "shared" / "parity";
+  return test::source_dir() / ".." / "shared" / "parity";
 }
 
 bool Case::available(const std::string& name) {

@@ -22,8 +22,8 @@ class StreamOfItsOwn : public SideStream {
     work();
     const auto done = std::make_shared<at::cuda::CUDAEvent>();
     done->record(stream_);
-    return [done](const std::vector<torch::Tensor>& tensors) {
-      const auto current = c10::cuda::getCurrentCUDAStream();
+    return [done, device = stream_.device_index()](const std::vector<torch::Tensor>& tensors) {
+      const auto current = c10::cuda::getCurrentCUDAStream(device);
       done->block(current);
       // Their memory belongs to the side stream, which must not take it back while the training reads it.
       for (const auto& tensor : tensors)
