@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <set>
 #include <tuple>
 
 #include "data/folds.hpp"
@@ -65,17 +66,25 @@ void check_one_shape(const std::filesystem::path& root, const ManifestShard& a, 
                   (root / a.file).string(), (root / b.file).string()));
 }
 
+/// Shards of which slices are in quarantine.
+std::set<std::string> shards_in_quarantine(const std::filesystem::path& root) {
+  std::set<std::string> names;
+  for (const auto& slice : read_quarantine(root)) names.insert(slice.shard);
+  return names;
+}
+
 std::vector<ShardCache::Shard> check_shards(const std::filesystem::path& root,
                                             const std::vector<ManifestShard>& entries,
                                             bool tolerates_faults) {
   if (entries.empty()) throw DataError(fmt::format("data set {} has no volumes", root.string()));
+  const auto in_quarantine = shards_in_quarantine(root);
   std::vector<ShardCache::Shard> shards;
   for (const auto& entry : entries) {
     const auto file = root / entry.file;
     try {
       check_file(file, entry);
     } catch (const DataError& problem) {
-      if (!tolerates_faults) throw;
+      if (!tolerates_faults && !in_quarantine.contains(entry.file)) throw;
       log::warning("{}", problem.what());
     }
     check_one_shape(root, entries.front(), entry);
@@ -98,8 +107,9 @@ Manifest read_manifest(const std::filesystem::path& root) {
 }  // namespace
 
 struct Dataset::State {
-  State(std::filesystem::path root_, bool tolerates_faults)
+  State(std::filesystem::path root_, bool tolerates_faults_)
       : root(std::move(root_)),
+        tolerates_faults(tolerates_faults_),
         manifest(read_manifest(root)),
         shards(check_shards(root, manifest.shards, tolerates_faults), ShardCache::default_bytes,
                ShardCache::default_open()) {
@@ -124,6 +134,7 @@ struct Dataset::State {
   }
 
   std::filesystem::path root;
+  bool tolerates_faults;
   Manifest manifest;  // its volumes are in `sets`
   mutable ShardCache shards;
   std::vector<SetOfVolumes> sets;
@@ -210,6 +221,19 @@ struct Dataset::State {
     if (const auto found = damaged.find({shard, array, chunk}); found != damaged.end())
       throw DataError(found->second);
   }
+  /// Of every slice of a shard. One that cannot be read, where that is tolerated, counts as full of brain, so
+  /// that its slices are wanted, missed, and substituted like any others.
+  std::vector<std::uint32_t> brain_pixels_of(std::size_t shard) const {
+    try {
+      return shards.get(shard)->pixel_counts(shard_format::brain_pixels);
+    } catch (const DataError& problem) {
+      if (!tolerates_faults) throw;
+      log::warning("{}; all of its slices are taken for usable", problem.what());
+      const auto& layout = manifest.shards[shard].layout;
+      return std::vector<std::uint32_t>(static_cast<std::size_t>(layout.num_slices()),
+                                        static_cast<std::uint32_t>(layout.height * layout.width));
+    }
+  }
   void read_image(const Place& place, const VolumeInfo& volume, std::int64_t slice, float* values) const {
     read(place, volume, SliceSource::Array::image, slice,
          [&](const SliceSource& shard, std::int64_t chunk) { return shard.read_image(chunk, values); });
@@ -276,8 +300,10 @@ void Dataset::read_copies(const std::filesystem::path& folder) {
 void Dataset::read_through(const std::string& set, std::shared_ptr<const SliceCache> cache) {
   const auto& entry = state_->set(set);
   if (cache->num_missing() > 0)
-    log::warning("{} slices of {} are not in the cache: they could not be read, or are in quarantine",
-                 cache->num_missing(), set);
+    log::warning(
+        "{} slices of {} are not in the cache: slices of their volumes could not be read, or are in "
+        "quarantine",
+        cache->num_missing(), set);
   state_->sets[static_cast<std::size_t>(&entry - state_->sets.data())].cache = std::move(cache);
 }
 
@@ -298,7 +324,7 @@ std::vector<std::uint32_t> Dataset::brain_pixels(const std::string& set) const {
   std::vector<std::uint32_t> of_shard;
   for (const Place& place : entry.places) {
     if (place.shard != opened) {
-      of_shard = state_->shards.get(place.shard)->pixel_counts(shard_format::brain_pixels);
+      of_shard = state_->brain_pixels_of(place.shard);
       opened = place.shard;
     }
     const auto first = of_shard.begin() + place.volume * depth;

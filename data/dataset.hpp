@@ -59,7 +59,7 @@ class Dataset {
   std::uint64_t digest() const;
 
   /// Pixels of the brain in every slice of the set, volume after volume: [volumes * depth].
-  /// @throws DataError when a shard cannot be read
+  /// @throws DataError when a shard cannot be read; with data.faults=substitute its slices count as full
   std::vector<std::uint32_t> brain_pixels(const std::string& set) const;
 
   /// A slice that cannot be read is tried once more with its shard opened anew (a stale handle of a network

@@ -1,5 +1,7 @@
 #include "data/loader.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -8,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -89,6 +92,14 @@ struct Loader::State {
         pixels(pixels_),
         fixed_prefetch(static_cast<std::uint64_t>(options.prefetch_batches)),
         num_threads(num_threads_of(options)) {}
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    room.notify_all();
+    workers.clear();  // joins
+  }
 
   std::shared_ptr<const Dataset> dataset;
   std::string set;
@@ -114,9 +125,14 @@ struct Loader::State {
   bool may_begin() const {
     return plan->next_to_make < plan->end && plan->next_to_make < plan->next_to_deliver + prefetch();
   }
-  /// @pre the mutex is held
-  void add_worker() {
-    workers.emplace_back([this] { work(); });
+  /// @pre the mutex is held. @return why it cannot be started; "" when it is
+  std::string add_worker() {
+    try {
+      workers.emplace_back([this] { work(); });
+    } catch (const std::system_error& problem) {
+      return problem.what();
+    }
+    return "";
   }
   void make_batch(std::pair<std::uint64_t, std::uint64_t> range, Outcome& outcome) const;
   void read_sample(const Sample& sample, float* image, std::uint8_t* mask) const;
@@ -225,17 +241,14 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, std::string set, SampleOr
     : state_(std::make_unique<State>(std::move(dataset), std::move(set), std::move(order), options, seed,
                                      pixels)) {
   const std::lock_guard lock(state_->mutex);
-  for (std::int64_t i = 0; i < state_->num_threads.at_first; ++i) state_->add_worker();
+  for (std::int64_t i = 0; i < state_->num_threads.at_first; ++i)
+    if (const auto problem = state_->add_worker(); !problem.empty())
+      throw Error(ExitCode::configuration,
+                  fmt::format("data.loader_threads: {} of {} threads were started, then: {}", i,
+                              state_->num_threads.at_first, problem));
 }
 
-Loader::~Loader() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
-  }
-  state_->room.notify_all();
-  state_->workers.clear();  // joins
-}
+Loader::~Loader() = default;
 
 void Loader::start(std::uint64_t first_step, std::uint64_t num_steps, RangeOfStep range_of_step,
                    Complete complete) {
@@ -261,7 +274,9 @@ Batch Loader::next() {
   state_->ready.wait(lock, is_ready);
   state_->waited += std::chrono::steady_clock::now() - begin;
   const auto num_workers = static_cast<std::int64_t>(state_->workers.size());
-  if (state_->wait_rate.add(waits) && num_workers < state_->num_threads.at_most) state_->add_worker();
+  if (state_->wait_rate.add(waits) && num_workers < state_->num_threads.at_most &&
+      !state_->add_worker().empty())
+    state_->num_threads.at_most = num_workers;  // the system has no more; those that there are go on
   Outcome outcome = std::move(plan.finished.extract(plan.next_to_deliver++).mapped());
   std::move(outcome.substitutions.begin(), outcome.substitutions.end(),
             std::back_inserter(state_->substitutions));

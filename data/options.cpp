@@ -82,10 +82,10 @@ void OrderOptions::fields(Fields& fields) {
                "training slices with a smaller share of brain pixels are left out", {.min = 0.0, .max = 1.0});
   fields.field("block_slices", block_slices,
                "slices that slice_policy=block reads one after the other, for file systems that like it",
-               {.min = 1});
+               {.min = 1, .max = 1e6});
   fields.field("window_blocks", window_blocks,
                "blocks among which slice_policy=block mixes; a batch comes from that many places",
-               {.min = 1});
+               {.min = 1, .max = 1e6});
 }
 
 void StageOptions::fields(Fields& fields) {
@@ -168,10 +168,10 @@ void DataOptions::fields(Fields& fields) {
   fields.field(
       "loader_threads", loader_threads,
       "threads per rank that read slices ahead; auto: few at first, more while the training waits for them",
-      {.min = 0, .auto_value = 0, .may_change_on_resume = true});
+      {.min = 0, .max = 1024, .auto_value = 0, .may_change_on_resume = true});
   fields.field("prefetch_batches", prefetch_batches,
                "batches that are read ahead at most; auto: two more than there are threads",
-               {.min = 0, .auto_value = 0, .may_change_on_resume = true});
+               {.min = 0, .max = 65536, .auto_value = 0, .may_change_on_resume = true});
   fields.field(
       "faults", faults,
       "a training slice that cannot be read: fail; substitute another, the same on any number of ranks, "

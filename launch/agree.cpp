@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,8 @@ std::string problem_of(const std::function<void()>& action) {
     action();
   } catch (const Error& problem) {
     return fmt::format("{} {}", static_cast<int>(problem.code()), problem.what());
+  } catch (const std::filesystem::filesystem_error& problem) {
+    return fmt::format("{} {}", static_cast<int>(ExitCode::data), problem.what());
   } catch (const std::exception& problem) {
     return fmt::format("{} {}", static_cast<int>(ExitCode::internal), problem.what());
   }

@@ -3,6 +3,8 @@
 #include <mpi.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "launch/error.hpp"
 #include "launch/log.hpp"
 
@@ -40,6 +42,8 @@ int run_program(const std::function<int()>& body) {
     return end_with_error(error.code(), error.what(), true);
   } catch (const Error& error) {
     return end_with_error(error.code(), error.what(), false);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return end_with_error(ExitCode::data, error.what(), false);
   } catch (const std::exception& error) {
     return end_with_error(ExitCode::internal, error.what(), false);
   }

@@ -156,9 +156,9 @@ ExitCode Trainer::run() {
 
 void Trainer::train() {
   write_state("running");
-  Loader loader(data_.dataset, "train",
-                SampleOrder(*data_.dataset, "train", options_.data.order, options_.seed), options_.data,
-                options_.seed, feed_->pixels());
+  const SampleOrder order(*data_.dataset, "train", options_.data.order, options_.seed);
+  check_same_order(order, communicator_);
+  Loader loader(data_.dataset, "train", order, options_.data, options_.seed, feed_->pixels());
   const auto part = plan_.part(communicator_.rank());
   loader.start(
       static_cast<std::uint64_t>(step_), static_cast<std::uint64_t>(plan_.num_steps() - step_),

@@ -1,5 +1,7 @@
 #include "data/placement/job_data.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 
 #include "data/placement/local_stage.hpp"
@@ -61,8 +63,8 @@ JobData open_for_job(const DataOptions& options, const std::string& set, const m
   std::string copies;
   on_every_rank(world, [&] {
     if (job.source.policy != "local_stage" || node.rank() != 0) return;
-    job.stage = std::make_unique<const LocalStage>(options.stage, options.root, dataset->shards(),
-                                                   options.faults == "substitute", num_threads);
+    job.stage =
+        std::make_unique<const LocalStage>(options.stage, options.root, dataset->shards(), num_threads);
     copies = job.stage->folder().string();
   });
   copies = node.broadcast_text(copies, 0);
@@ -72,6 +74,17 @@ JobData open_for_job(const DataOptions& options, const std::string& set, const m
   if (job.source.policy == "node_cache")
     dataset->read_through(set, std::make_shared<const NodeCache>(*dataset, set, node, num_threads));
   return job;
+}
+
+void check_same_order(const SampleOrder& order, const mpi::Communicator& world) {
+  const auto samples = static_cast<std::int64_t>(order.samples_per_epoch());
+  const std::int64_t most = world.max(samples), least = -world.max(-samples);
+  if (most == least) return;
+  throw AgreedError(
+      ExitCode::data,
+      fmt::format("ranks have epochs of {} to {} samples: some node cannot read a shard that others can; its "
+                  "log names it, and data.faults=fail ends the job there",
+                  least, most));
 }
 
 }  // namespace gyrus

@@ -5,6 +5,7 @@
 
 #include "data/dataset.hpp"
 #include "data/options.hpp"
+#include "data/order.hpp"
 #include "data/placement/local_stage.hpp"
 #include "data/placement/source_policy.hpp"
 #include "launch/mpi.hpp"
@@ -25,5 +26,9 @@ struct JobData {
 /// @throws AgreedError on every rank when any rank fails
 JobData open_for_job(const DataOptions& options, const std::string& set, const mpi::Communicator& world,
                      const Topology& topology);
+
+/// Ranks must draw from the same slices, also where a node cannot read a shard that others can.
+/// Collective. @throws AgreedError when they do not
+void check_same_order(const SampleOrder& order, const mpi::Communicator& world);
 
 }  // namespace gyrus

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "data/in_threads.hpp"
@@ -107,6 +108,32 @@ bool is_idle(const Copy& copy) {
   return in_use && try_lock(in_use, LOCK_EX, copy.folder / in_use_file);
 }
 
+/// What a job that was killed has left of files that it was writing.
+void remove_unfinished(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& file : fs::directory_iterator(folder))
+    if (file.path().filename().string().find(temporary_suffix) != std::string::npos)
+      files.push_back(file.path());
+  for (const auto& file : files) fs::remove(file);
+}
+
+/// The bytes of a shard; nothing, with a warning, when it is missing or damaged: it is read where it is then,
+/// as when streaming, and the damage is met when a slice of it is wanted.
+std::optional<std::string> read_sound(const fs::path& root, const ManifestShard& shard) {
+  try {
+    std::string content = read_file(root / shard.file);
+    if (digest64(content) == shard.digest) return content;
+    log::warning(
+        "{} does not have the digest that the manifest lists, so it is not copied; `gyrus shards verify {}` "
+        "names the "
+        "damage",
+        (root / shard.file).string(), root.string());
+  } catch (const DataError& problem) {
+    log::warning("{}", problem.what());
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 fs::path LocalStage::top_folder(const StageOptions& options) {
@@ -133,8 +160,7 @@ std::uint64_t LocalStage::bytes_of(const std::vector<ManifestShard>& shards) {
 }
 
 LocalStage::LocalStage(const StageOptions& options, const fs::path& root,
-                       const std::vector<ManifestShard>& shards, bool tolerates_faults,
-                       std::size_t num_threads)
+                       const std::vector<ManifestShard>& shards, std::size_t num_threads)
     : top_(top_folder(options)), folder_(top_ / to_hex(digest_of(shards))) {
   gyrus::create_directories(top_);
   const std::uint64_t limit = limit_bytes(options, top_);
@@ -146,8 +172,9 @@ LocalStage::LocalStage(const StageOptions& options, const fs::path& root,
   gyrus::create_directories(folder_);  // another job may have removed it to make room
   in_use_ = open_lock(folder_ / in_use_file);
   wait_for_lock(in_use_, LOCK_SH, folder_ / in_use_file);
+  remove_unfinished(folder_);
   make_room(bytes_of(shards), limit);
-  if (copy_shards(root, shards, tolerates_faults, num_threads))
+  if (copy_shards(root, shards, num_threads))
     write_file_atomically(folder_ / complete_file, root.string() + "\n");
 }
 
@@ -196,25 +223,18 @@ void LocalStage::make_room(std::uint64_t bytes, std::uint64_t limit) const {
 
 /// @return whether every shard is there now
 bool LocalStage::copy_shards(const fs::path& root, const std::vector<ManifestShard>& shards,
-                             bool tolerates_faults, std::size_t num_threads) {
+                             std::size_t num_threads) {
   std::atomic<std::uint64_t> copied{0};
   std::atomic<bool> all_there{true};
   in_threads(shards.size(), num_threads, [&](std::size_t i) {
     const auto& shard = shards[i];
     // Named by its final name only when its digest was right: what is there is whole.
     if (has_size(folder_ / shard.file, shard.bytes)) return;
-    try {
-      const std::string content = read_file(root / shard.file);
-      if (digest64(content) != shard.digest)
-        throw DataError(
-            fmt::format("{} does not have the digest that the manifest lists; `gyrus shards "
-                        "verify {}` names the damage",
-                        (root / shard.file).string(), root.string()));
-      write_file_atomically(folder_ / shard.file, content);
-      copied += content.size();
-    } catch (const DataError& problem) {
-      if (!tolerates_faults) throw;
-      log::warning("{}", problem.what());
+    const auto content = read_sound(root, shard);
+    if (content) {
+      write_file_atomically(folder_ / shard.file, *content);
+      copied += content->size();
+    } else {
       all_there = false;
     }
   });

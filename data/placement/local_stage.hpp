@@ -19,12 +19,11 @@ namespace gyrus {
 class LocalStage {
  public:
   /// Finds the copy of the shards of `root`, or makes it: every shard's bytes are checked against the
-  /// manifest's digest before they count. One process of a node calls this; others may read `folder()` as
-  /// long as it lives.
-  /// @param tolerates_faults  shards that are missing or damaged at the source are not copied, with a warning
-  /// @throws DataError: no room, a shard that does not have its digest, a folder that cannot be written
+  /// manifest's digest before they count, and one that is missing or damaged is left where it is, with a
+  /// warning. One process of a node calls this; others may read `folder()` as long as it lives.
+  /// @throws DataError: no room, a folder that cannot be written
   LocalStage(const StageOptions& options, const std::filesystem::path& root,
-             const std::vector<ManifestShard>& shards, bool tolerates_faults, std::size_t num_threads);
+             const std::vector<ManifestShard>& shards, std::size_t num_threads);
 
   const std::filesystem::path& folder() const { return folder_; }
   std::uint64_t copied_bytes() const { return copied_bytes_; }
@@ -39,7 +38,7 @@ class LocalStage {
   bool find_complete(const std::vector<ManifestShard>& shards);
   void make_room(std::uint64_t bytes, std::uint64_t limit) const;
   bool copy_shards(const std::filesystem::path& root, const std::vector<ManifestShard>& shards,
-                   bool tolerates_faults, std::size_t num_threads);
+                   std::size_t num_threads);
 
   std::filesystem::path top_, folder_;
   FileDescriptor in_use_;  // locked for reading as long as this job lives

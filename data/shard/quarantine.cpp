@@ -49,9 +49,11 @@ std::vector<QuarantinedSlice> read_quarantine(const std::filesystem::path& root)
 
 void write_quarantine(const std::filesystem::path& root, const std::vector<QuarantinedSlice>& slices) {
   const auto path = root / quarantine_file;
+  if (!std::filesystem::is_directory(root)) throw DataError(fmt::format("{} is not a folder", root.string()));
   if (slices.empty()) {
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
+    std::error_code problem;
+    std::filesystem::remove(path, problem);
+    if (problem) throw DataError(fmt::format("cannot remove {}: {}", path.string(), problem.message()));
     return;
   }
   json document = {{"format", quarantine_format}, {"version", 1}, {"slices", json::array()}};

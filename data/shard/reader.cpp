@@ -26,7 +26,7 @@ std::span<T> thread_buffer(std::size_t size) {
 }  // namespace
 
 ShardReader::ShardReader(std::filesystem::path path, const ShardLayout& layout)
-    : path_(std::move(path)), layout_(layout), descriptor_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+    : path_(std::move(path)), layout_(layout), descriptor_(open_for_reading(path_)) {
   if (!descriptor_)
     throw DataError(fmt::format("cannot read shard {}: {}", path_.string(), std::strerror(errno)));
   for (int array = 0; array < 2; ++array) index_[array] = read_table<Entry>(array);

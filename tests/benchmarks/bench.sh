@@ -43,6 +43,18 @@ printf 'step time, 2 ranks / 1 rank, 8 samples per rank: %.3f   (all: %s)\n' "$(
 printf 'exposed communication on 2 ranks: %.1f %% of the step   (PyTorch DDP with gloo on like cores: 4-8 %%)\n' "$(median_of "${exposed[@]}")"
 printf 'wait for data on 2 ranks: %.2f %% of the step\n' "$(median_of "${waits[@]}")"
 
+# Real heads, where they are: every volume, and again with nothing to do.
+export GYRUS_DATA=${GYRUS_DATA:-$here/../shared/data}
+if [ -d "$GYRUS_DATA" ]; then
+  for pass in 'from nothing' 'again'; do
+    start=$(date +%s.%N)
+    quietly "$gyrus" prepare data=ixi_shared data.root="$work/real"
+    printf 'gyrus prepare data=ixi_shared, %s: %.1f s\n' "$pass" "$(awk -v a="$start" -v b="$(date +%s.%N)" 'BEGIN { print b - a }')"
+  done
+else
+  echo "skipped: gyrus prepare data=ixi_shared, no $GYRUS_DATA"
+fi
+
 "$build/tests/benchmarks/loader_bench"
 "$build/tests/benchmarks/growth_bench"
 "$build/tests/benchmarks/config_bench" "$here/configs"

@@ -112,6 +112,34 @@ TEST_F(JobDataTest, ASliceThatCannotBeReadIsNotInTheCacheAndIsNamedWhenItIsWante
   EXPECT_THAT(text, HasSubstr("is damaged: its digest is wrong"));
 }
 
+TEST_F(JobDataTest, RanksThatSeeOtherSlicesDoNotTrain) {
+  const auto dataset = Dataset::open(options_);
+  const SampleOrder all(dataset, "train", {.slice_policy = "all_slices"}, 1), few(dataset, "train", {}, 1);
+  EXPECT_NO_THROW(check_same_order(all, world_));
+  if (world_.size() == 1) return;
+  const auto text =
+      test::error_of<AgreedError>([&] { check_same_order(world_.rank() == 0 ? few : all, world_); });
+  EXPECT_THAT(text, HasSubstr("ranks have epochs of 7 to 35 samples: some node cannot read a shard"));
+}
+
+TEST_F(JobDataTest, AJobWithOneCoreIsWarned) {
+  log::configure(0, true);
+  const auto warnings = [&](int cores) {
+    auto topology = find_topology(world_);
+    topology.cores = cores;
+    testing::internal::CaptureStderr();
+    open_for_job(options_, "train", world_, topology);
+    return testing::internal::GetCapturedStderr();
+  };
+  ::unsetenv("SLURM_JOB_ID");
+  EXPECT_EQ(warnings(1), "");
+  ::setenv("SLURM_JOB_ID", "1", 1);
+  EXPECT_EQ(warnings(2), "");
+  EXPECT_THAT(warnings(1),
+              HasSubstr("this job has one core per rank, which reading slices and training share"));
+  ::unsetenv("SLURM_JOB_ID");
+}
+
 TEST_F(JobDataTest, WhatOneRankCannotDoEndsTheJobOnAll) {
   options_.stage.max_gb = 1e-9;
   const auto text = test::error_of<AgreedError>([&] { open("local_stage"); });

@@ -2,11 +2,15 @@
 
 #include <gmock/gmock.h>
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <thread>
 
@@ -255,6 +259,66 @@ TEST_F(LoaderTest, ASliceInQuarantineIsNeverShown) {
   EXPECT_THROW(restricted->read_volume("train", 4), QuarantinedError);  // no scores from a made-up slice
 }
 
+TEST_F(LoaderTest, AShardInQuarantineMayBeMissing) {
+  std::filesystem::remove(root() / "train-00001.h5");
+  EXPECT_THAT(error_of<DataError>([&] { Dataset::open(options()); }), HasSubstr("train-00001.h5 is missing"));
+  write_quarantine(root(), find_unreadable(root(), 2));
+  const auto restricted = std::make_shared<const Dataset>(Dataset::open(options()));
+  std::vector<Substitution> substitutions;
+  for (const auto id : shown_ids(restricted, 1, options(), substitutions))
+    EXPECT_TRUE(id / 5 < 3 || id / 5 > 5) << id;  // volumes 3, 4, 5 were in it
+  EXPECT_GT(substitutions.size(), 20u);
+}
+
+TEST_F(LoaderTest, SlicesOfAMissingShardAreSubstitutedAlsoWhereDarkOnesAreLeftOut) {
+  auto pixels = dataset_->brain_pixels("train");
+  std::nth_element(pixels.begin(), pixels.begin() + 17, pixels.end());
+  const double median_fraction = static_cast<double>(pixels[17]) / 360.0;
+  std::filesystem::remove(root() / "train-00001.h5");
+  auto substituting = options();
+  substituting.faults = "substitute";
+  const auto damaged = std::make_shared<const Dataset>(Dataset::open(substituting));
+  const SampleOrder order(*damaged, "train",
+                          {.slice_policy = "all_slices", .min_brain_fraction = median_fraction}, 3);
+  EXPECT_LT(order.samples_per_epoch(), 35u);
+  Loader loader(damaged, "train", order, substituting, 3);
+  loader.start(0, 5, four_per_step);
+  std::size_t num_substitutions = 0;
+  for (int step = 0; step < 5; ++step)
+    for (const Sample& sample : loader.next().samples) EXPECT_TRUE(sample.volume < 3 || sample.volume > 5);
+  num_substitutions += loader.take_substitutions().size();
+  EXPECT_GT(num_substitutions, 3u);
+}
+
+TEST_F(LoaderTest, AHintForASliceOfAMissingShardIsNoError) {
+  dataset_->will_need("train", 4, 2);
+  std::filesystem::remove(root() / "train-00001.h5");
+  auto substituting = options();
+  substituting.faults = "substitute";
+  const auto damaged = Dataset::open(substituting);
+  EXPECT_NO_THROW(damaged.will_need("train", 4, 2));
+  std::vector<float> image(360);
+  EXPECT_THROW(damaged.read_slice("train", 4, 2, image.data(), nullptr), DataError);
+}
+
+TEST_F(LoaderTest, ThreadsThatTheSystemDoesNotGiveAreAnErrorAndNoHang) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        rlimit limit{};
+        ::getrlimit(RLIMIT_AS, &limit);
+        limit.rlim_cur = rlim_t{1} << 30;  // room for some stacks of 8 MiB
+        ::setrlimit(RLIMIT_AS, &limit);
+        DataOptions many;
+        many.loader_threads = 1000;
+        const auto text = error_of<Error>(
+            [&] { Loader(dataset_, "train", SampleOrder(*dataset_, "train", {}, 3), many, 3); });
+        std::fputs(text.c_str(), stderr);
+        std::exit(7);
+      },
+      testing::ExitedWithCode(7), "data.loader_threads: [0-9]+ of 1000 threads were started, then: Resource");
+}
+
 /// A disk that fails `failures` times with `error`.
 std::atomic<int> failures_left{0};
 std::atomic<int> failure_error{EIO};
@@ -266,10 +330,32 @@ ssize_t failing_read(int descriptor, void* buffer, std::size_t bytes, off_t offs
   return ::pread(descriptor, buffer, bytes / 2 + 1, offset);  // and reads less than was asked for
 }
 
+int failing_open(const char* path) {
+  if (failures_left-- > 0) {
+    errno = failure_error;
+    return -1;
+  }
+  return ::open(path, O_RDONLY | O_CLOEXEC);
+}
+
 class FailingDisk : public LoaderTest {
  protected:
-  void SetUp() override { before_ = replace_read_at(failing_read); }
-  void TearDown() override { replace_read_at(before_); }
+  void SetUp() override {
+    before_ = replace_read_at(failing_read);
+    open_before_ = replace_open_file(failing_open);
+  }
+  void TearDown() override {
+    replace_read_at(before_);
+    replace_open_file(open_before_);
+  }
+  /// Of the first read of a data set, which opens a shard.
+  std::string opening_error_after(int failures, int error) {
+    const auto fresh = Dataset::open(root());
+    failures_left = failures;
+    failure_error = error;
+    std::vector<float> image(360);
+    return error_of<DataError>([&] { fresh.read_slice("train", 0, 0, image.data(), nullptr); });
+  }
   std::string error_after(int failures, int error) {
     failures_left = failures;
     failure_error = error;
@@ -287,6 +373,7 @@ class FailingDisk : public LoaderTest {
     return image;
   }();
   ReadAt before_ = nullptr;
+  OpenFile open_before_ = nullptr;
 };
 
 TEST_F(FailingDisk, IsAskedAgain) {
@@ -294,6 +381,12 @@ TEST_F(FailingDisk, IsAskedAgain) {
   EXPECT_EQ(error_after(1, EINTR), "");
   EXPECT_EQ(error_after(2, EIO), "");
   EXPECT_EQ(error_after(1, ESTALE), "");  // the shard is opened anew
+}
+
+TEST_F(FailingDisk, IsAskedAgainForAFile) {
+  EXPECT_EQ(opening_error_after(2, ESTALE), "");
+  EXPECT_EQ(opening_error_after(1, EIO), "");
+  EXPECT_THAT(opening_error_after(1, EACCES), HasSubstr("train-00000.h5: Permission denied"));
 }
 
 TEST_F(FailingDisk, ThatStaysSoIsAnErrorWithItsReason) {

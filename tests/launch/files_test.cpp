@@ -6,6 +6,7 @@
 
 #include "launch/csv.hpp"
 #include "launch/error.hpp"
+#include "launch/program.hpp"
 
 namespace gyrus {
 namespace {
@@ -33,6 +34,12 @@ TEST(Files, AMissingFileIsNamedWithTheReason) {
   } catch (const DataError& problem) {
     EXPECT_STREQ(problem.what(), "cannot read /no/such/file: No such file or directory");
   }
+}
+
+TEST(Program, AnErrorOfTheFileSystemIsOneOfTheData) {
+  const auto end = [](auto&& action) { return run_program([&]() -> int { return action(), 0; }); };
+  EXPECT_EQ(end([] { std::filesystem::current_path("/no/such/folder"); }), 3);
+  EXPECT_EQ(end([] { throw std::bad_alloc(); }), 5);
 }
 
 TEST(Files, WritingIntoAMissingFolderIsADataError) {
