@@ -46,10 +46,32 @@ void check_readable(const std::filesystem::path& path) {
                                   : fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
 }
 
+/// The library's own reading would also load the header's extensions, which may be of any size.
+/// @return null when it is no header
+Handle<ImageTraits> parse_header(const std::filesystem::path& path) {
+  nifti_set_debug_level(0);  // the library prints to stderr otherwise
+  std::array<char, sizeof(nifti_2_header)> bytes{};
+  const Handle<StreamTraits> stream(gzopen(path.c_str(), "rb"));  // reads plain files too
+  if (!stream) fail(path, "cannot be read");
+  const int num_read = gzread(stream.get(), bytes.data(), bytes.size());
+  const auto length = static_cast<std::size_t>(std::max(num_read, 0));
+  const int version = nifti_header_version(bytes.data(), length);  // 0: ANALYZE, whose header is as long
+  if ((version == 0 || version == 1) && length >= sizeof(nifti_1_header)) {
+    nifti_1_header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    return Handle<ImageTraits>(nifti_convert_n1hdr2nim(header, nullptr));
+  }
+  if (version == 2 && length == sizeof(nifti_2_header)) {
+    nifti_2_header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    return Handle<ImageTraits>(nifti_convert_n2hdr2nim(header, nullptr));
+  }
+  return {};
+}
+
 Handle<ImageTraits> read_header(const std::filesystem::path& path) {
   check_readable(path);
-  nifti_set_debug_level(0);  // the library prints to stderr otherwise
-  Handle<ImageTraits> image(nifti_image_read(path.c_str(), 0));
+  auto image = parse_header(path);
   if (!image) fail(path, "is not a NIfTI file, or its header is damaged");
   const nifti_image& header = *image.get();
   if (header.nifti_type != NIFTI_FTYPE_NIFTI1_1 && header.nifti_type != NIFTI_FTYPE_NIFTI2_1) {

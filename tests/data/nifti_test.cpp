@@ -1,6 +1,7 @@
 #include "data/source/nifti.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -242,6 +243,84 @@ TEST(Nifti, NoMoreOfACompressedFileIsReadThanItsHeaderSays) {
   std::fill(bomb.begin() + static_cast<std::ptrdiff_t>(bomb.size() / 2), bomb.end(), '\xFF');
   test::write_text(scratch / "bomb.nii.gz", bomb);
   EXPECT_EQ(read_nifti(scratch / "bomb.nii.gz").voxels.at(3, 2, 1), 321.0f);
+}
+
+/// Writes a header with one extension of zeros; its voxels are behind that.
+void write_extended(const std::filesystem::path& path, const NiftiFile& file, float voxel_offset,
+                    std::size_t extension_bytes) {
+  const Scratch scratch;
+  std::string bytes = read_file(write_with(scratch, file, 108, voxel_offset));
+  const std::string voxels = bytes.substr(352);
+  bytes.resize(352);
+  bytes[348] = 1;  // extensions follow: size and kind of each, and its bytes
+  const std::array<std::int32_t, 2> extension = {static_cast<std::int32_t>(extension_bytes), 6};
+  bytes.append(reinterpret_cast<const char*>(extension.data()), sizeof extension);
+  bytes.resize(360 + std::size_t{8 << 20} - 8);
+  const gzFile stream = gzopen(path.c_str(), "wb1");
+  gzwrite(stream, bytes.data(), static_cast<unsigned>(bytes.size()));
+  const std::string zeros(std::size_t{8} << 20, '\0');
+  for (std::size_t done = zeros.size(); done < extension_bytes; done += zeros.size())
+    gzwrite(stream, zeros.data(), static_cast<unsigned>(zeros.size()));
+  gzwrite(stream, voxels.data(), static_cast<unsigned>(voxels.size()));
+  gzclose(stream);
+}
+
+long peak_kilobytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+TEST(Nifti, ExtensionsOfAHeaderTakeNoMemory) {
+  const Scratch scratch;
+  constexpr std::size_t extension_bytes = std::size_t{240} << 20;
+  const auto extended = scratch / "extended.nii.gz", far = scratch / "far.nii.gz";
+  write_extended(extended, numbered_file(), static_cast<float>(extension_bytes + 352), extension_bytes);
+  write_extended(far, numbered_file(), 1.26e9f, extension_bytes);
+  // A child's peak is its own, whatever other tests took before.
+  const auto check = [&] {
+    const long before = peak_kilobytes();
+    if (read_nifti(extended).voxels.at(3, 2, 1) != 321.0f) std::_Exit(1);
+    const auto text = error_of<DataError>([&] { read_nifti(far); });
+    if (text.find("far.nii.gz: says that its voxels begin at byte 1260000000;") == std::string::npos)
+      std::_Exit(2);
+    std::_Exit(peak_kilobytes() - before < (20 << 10) ? 0 : 3);
+  };
+  EXPECT_EXIT(check(), testing::ExitedWithCode(0), "");
+}
+
+/// The bytes of a NIfTI-2 file with the voxels of numbered_file, in LPS order.
+std::string second_format() {
+  std::string bytes(544, '\0');
+  const auto put = [&](std::size_t offset, auto value) {
+    std::memcpy(bytes.data() + offset, &value, sizeof value);
+  };
+  put(0, std::int32_t{540});
+  std::memcpy(bytes.data() + 4, "n+2\0\r\n\032\n", 8);
+  put(12, std::int16_t{16});  // float32
+  put(14, std::int16_t{32});
+  const std::array<std::int64_t, 8> shape = {3, 4, 3, 2, 1, 1, 1, 1};
+  for (std::size_t i = 0; i < 8; ++i) {
+    put(16 + 8 * i, shape[i]);
+    put(104 + 8 * i, 1.0);
+  }
+  put(168, std::int64_t{544});  // vox_offset
+  put(348, std::int32_t{1});    // sform_code
+  put(400, -1.0);
+  put(440, -1.0);
+  put(480, 1.0);
+  return bytes + numbered_file().voxels;
+}
+
+TEST(Nifti, FilesOfTheSecondFormatAreRead) {
+  const Scratch scratch;
+  test::write_text(scratch / "a.nii", second_format());
+  const auto volume = read_nifti(scratch / "a.nii");
+  EXPECT_EQ(volume.voxels.at(3, 2, 1), 321.0f);
+  EXPECT_EQ(volume.affine[1][1], -1.0);
+  test::write_text(scratch / "cut.nii", second_format().substr(0, 539));
+  EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "cut.nii"); }),
+              HasSubstr("is not a NIfTI file, or its header is damaged"));
 }
 
 TEST(Nifti, WholeNumbersOf64BitsAreRead) {
