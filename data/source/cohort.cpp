@@ -12,6 +12,7 @@
 #include "data/source/rows.hpp"
 #include "data/source/split.hpp"
 #include "launch/error.hpp"
+#include "launch/utf8.hpp"
 
 namespace gyrus {
 namespace {
@@ -62,6 +63,9 @@ void check_set_name(const std::string& set, const std::string& where) {
 }
 
 void check_folder(const std::filesystem::path& folder, const std::string& wanted_by) {
+  if (find_invalid_utf8(folder.string()) != std::string::npos)  // lists of digests and reports are JSON
+    throw DataError(fmt::format("{}.folder {} is not in UTF-8: rename it, or lead a link there", wanted_by,
+                                escape_invalid_utf8(folder.string())));
   std::error_code problem;
   if (!std::filesystem::is_directory(folder, problem)) {
     const bool is_absent = !problem || problem == std::errc::no_such_file_or_directory;

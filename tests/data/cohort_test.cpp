@@ -56,6 +56,34 @@ TEST(Table, AnotherEncodingIsRefused) {
               HasSubstr("t.csv is not text in UTF-8: save it as CSV in UTF-8"));
 }
 
+TEST(Table, ALineThatIsNotInUtf8IsNamed) {
+  const Scratch scratch;
+  for (const char* bad :
+       {"M\xfcller", "\xe2\x82", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    write_text(scratch / "t.csv", std::string("a,b\r\nM\xc3\xbcller,1\r\n") + bad + ",2\r\n");
+    EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
+                HasSubstr("t.csv line 3 is not text in UTF-8: save it as CSV in UTF-8"));
+  }
+  write_text(scratch / "t.csv", "a,b\nM\xc3\xbcller \xf0\x9f\xa7\xa0,1\n");
+  EXPECT_EQ(Table::read(scratch / "t.csv").value(0, "a"), "M\xc3\xbcller \xf0\x9f\xa7\xa0");
+}
+
+TEST(Table, AQuoteInsideAFieldIsNamedByItsLine) {
+  const Scratch scratch;
+  const std::string advice = ": a quote inside a field: write the field in quotes and the quote twice";
+  write_text(scratch / "t.csv", "a,b\nA\"x,1\nB\"y,2\n");
+  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
+              HasSubstr("t.csv line 2" + advice));
+  for (const char* row : {"\"A\"x,1\n", "\"A\" ,1\n", " \"A\",1\n"}) {
+    write_text(scratch / "t.csv", std::string("a,b\n\"two\nlines\",0\n") + row);
+    EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
+                HasSubstr("t.csv line 4" + advice))
+        << row;
+  }
+  write_text(scratch / "t.tsv", "a\tb\nA\"x\t\"1\n");  // has no quotes
+  EXPECT_EQ(Table::read(scratch / "t.tsv").expand("{a} {b}", 0), "A\"x \"1");
+}
+
 TEST(Table, AColumnMayBeThereOnce) {
   const Scratch scratch;
   write_text(scratch / "t.csv", "a,b,a\n1,2,3\n");
@@ -173,6 +201,10 @@ TEST_F(Cohort, AMissingOrEmptyFolderIsNamed) {
   std::filesystem::create_directories(scratch_ / "empty");
   source().folder = (scratch_ / "empty").string();
   EXPECT_THAT(listing_error(), HasSubstr("empty is empty"));
+  source().folder = (scratch_ / "M\xfcller").string();
+  EXPECT_THAT(listing_error(),
+              AllOf(HasSubstr("data.source.made.folder "),
+                    HasSubstr("M\\xFCller is not in UTF-8: rename it, or lead a link there")));
 }
 
 TEST_F(Cohort, LinksThatLeadRoundInCirclesAreNamed) {
