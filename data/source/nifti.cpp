@@ -279,6 +279,29 @@ NiftiVolume to_lps(const NiftiVolume& volume) {
   return result;
 }
 
+double corner_distance(const NiftiVolume& volume, const NiftiVolume& other) {
+  double farthest = 0.0;
+  for (int corner = 0; corner < 8; ++corner) {
+    std::array<double, 3> apart{};  // mm
+    for (int row = 0; row < 3; ++row) {
+      apart[row] = other.affine[row][3] - volume.affine[row][3];
+      for (int axis = 0; axis < 3; ++axis) {
+        const auto index = (corner >> axis & 1) != 0 ? volume.voxels.size[axis] - 1 : 0;
+        apart[row] += (other.affine[row][axis] - volume.affine[row][axis]) * static_cast<double>(index);
+      }
+    }
+    for (int axis = 0; axis < 3; ++axis) {
+      double along = 0.0, step_squared = 0.0;
+      for (int row = 0; row < 3; ++row) {
+        along += apart[row] * volume.affine[row][axis];
+        step_squared += volume.affine[row][axis] * volume.affine[row][axis];
+      }
+      farthest = std::max(farthest, std::abs(along) / step_squared);
+    }
+  }
+  return farthest;
+}
+
 NiftiVolume read_nifti(const std::filesystem::path& path, bool reorient) {
   auto volume = read_nifti(path);
   if (!reorient) return volume;

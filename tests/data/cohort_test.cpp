@@ -263,6 +263,30 @@ TEST_F(Cohort, AMaskOfAnotherVoxelSizeIsRefused) {
   EXPECT_THAT(making_error(), HasSubstr("mask.nii has voxels of 2x1x1 mm"));
 }
 
+TEST_F(Cohort, AMaskThatLiesElsewhereIsRefused) {
+  auto mask = image();
+  source().mask = "mask.nii";
+  const auto error_with = [&](std::vector<float> affine) {
+    mask.affine = std::move(affine);
+    mask.write(scratch_ / "mask.nii");
+    return making_error();
+  };
+  EXPECT_EQ(error_with({-1, 0, 0, 0.45f, 0, -1, 0, 0, 0, 0, 1, -0.45f}), "");  // less than half a voxel
+  EXPECT_EQ(error_with({1, 0, 0, -5, 0, -1, 0, 0, 0, 0, 1, 0}), "");           // the same grid, x to Right
+  const std::vector<float> moved = {-1, 0, 0, 0, 0, -1, 0, 3, 0, 0, 1, 0};
+  EXPECT_THAT(error_with(moved),
+              AllOf(HasSubstr("mask.nii lies elsewhere than its image"),
+                    HasSubstr("A.nii.gz: corners of their grids are up to 3.0 voxels apart; bring it onto"),
+                    HasSubstr("or set data.reorient=false if the arrays of all files fit")));
+  const float c = std::cos(0.5f), s = std::sin(0.5f);
+  EXPECT_THAT(error_with({-c, s, 0, 0, -s, -c, 0, 0, 0, 0, 1, 0}), HasSubstr("mask.nii lies elsewhere"));
+  source().lesion = "mask.nii";
+  source().mask = "";
+  EXPECT_THAT(error_with(moved), HasSubstr("mask.nii lies elsewhere"));
+  options_.reorient = false;
+  EXPECT_EQ(making_error(), "");
+}
+
 TEST_F(Cohort, AnEmptyBrainMaskIsRefused) {
   auto mask = image();
   mask.set_voxels(std::vector<float>(144, 0.0f));

@@ -118,6 +118,26 @@ TEST_F(LintTree, AMaskOnAnotherGridIsNamedWithBothGrids) {
   EXPECT_THAT(only(Check::other_grid, true).text, HasSubstr("8x4x8 voxels"));
 }
 
+TEST_F(LintTree, AMaskOrLesionThatLiesElsewhereIsNamed) {
+  auto mask = labels(2, 5);
+  mask.affine = {-1, 0, 0, 30, 0, -1, 0, -40, 0, 0, 1, 20};
+  write(mask, "D_mask.nii");
+  EXPECT_EQ(only(Check::other_grid, true).text, path("D_mask.nii") + " lies elsewhere than its image " +
+                                                    path("D.nii") +
+                                                    ": corners of their grids are up to 40.0 voxels apart");
+  options_.reorient = false;
+  EXPECT_THAT(lint().findings, IsEmpty());
+  options_.reorient = true;
+  write(labels(2, 5), "D_mask.nii");
+  auto lesion = labels(3, 4);
+  lesion.affine[3] = 0.6f;
+  write(lesion, "P_lesion.nii");
+  EXPECT_THAT(only(Check::other_grid, true).text, HasSubstr("P_lesion.nii lies elsewhere than its image"));
+  lesion.affine[3] = 0.4f;
+  write(lesion, "P_lesion.nii");
+  EXPECT_THAT(lint().findings, IsEmpty());
+}
+
 TEST_F(LintTree, FormsOfOtherHandednessHintAtAnExchange) {
   auto file = image('B');
   file.qform_code = 1;
