@@ -40,6 +40,10 @@ constexpr std::int64_t max_voxel_offset = std::int64_t{1} << 28;  // header exte
 
 /// The library has one word for all that can be wrong.
 void check_readable(const std::filesystem::path& path) {
+  std::error_code problem;  // what else is wrong, opening says
+  const auto status = std::filesystem::status(path, problem);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    fail(path, "is not a file; to open a pipe or a device could wait for ever");
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file) return;
   throw DataError(errno == ENOENT ? fmt::format("{} does not exist", path.string())
@@ -130,13 +134,13 @@ std::vector<char> read_bytes(const nifti_image& header, const std::filesystem::p
 }
 
 template <class T>
-float element(const char* bytes, std::size_t i) {
+double element(const char* bytes, std::size_t i) {
   T value;
   std::memcpy(&value, bytes + i * sizeof(T), sizeof(T));
-  return static_cast<float>(value);
+  return static_cast<double>(value);
 }
 
-using Element = float (*)(const char*, std::size_t);
+using Element = double (*)(const char*, std::size_t);
 
 Element element_of(int datatype, const std::filesystem::path& path) {
   switch (datatype) {
@@ -216,10 +220,10 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   const nifti_image& header = *image.get();
   const Element value_at = element_of(header.datatype, path);
   const auto bytes = read_bytes(header, path);
-  const bool scaled =
-      std::isfinite(header.scl_slope) && header.scl_slope != 0.0 && std::isfinite(header.scl_inter);
-  const auto slope = static_cast<float>(scaled ? header.scl_slope : 1.0);
-  const auto intercept = static_cast<float>(scaled ? header.scl_inter : 0.0);
+  // The standard scales where scl_slope is not 0. Of one that is not finite it says nothing: the library, as
+  // other readers, takes it for 0, and so an intercept that is not finite; a good slope counts beside that.
+  const double slope = header.scl_slope != 0.0 ? header.scl_slope : 1.0;
+  const double intercept = header.scl_slope != 0.0 ? header.scl_inter : 0.0;
 
   NiftiVolume volume;
   volume.voxels = Grid<float>({header.nx, header.ny, header.nz});
@@ -232,7 +236,7 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   for (std::int64_t z = 0; z < header.nz; ++z) {
     for (std::int64_t y = 0; y < header.ny; ++y) {
       for (std::int64_t x = 0; x < header.nx; ++x) {
-        const float value = slope * value_at(bytes.data(), next++) + intercept;
+        const auto value = static_cast<float>(slope * value_at(bytes.data(), next++) + intercept);
         if (!std::isfinite(value))
           throw NotFiniteError(fmt::format("{}: voxel ({}, {}, {}) is {}", path.string(), x, y, z, value));
         volume.voxels.at(x, y, z) = value;

@@ -2,6 +2,7 @@
 #include "data/lint/lint.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <limits>
 
@@ -83,6 +84,14 @@ TEST_F(LintTree, FilesThatCannotBeReadAreNamed) {
   EXPECT_THAT(lint.report().findings[1].text, HasSubstr("C_mask.nii: is truncated"));
   EXPECT_EQ(lint.leave_out(), 1u);  // not of the validation
   EXPECT_THAT(kinds(lint.report()), ElementsAre(std::pair(Check::unreadable, true)));
+}
+
+TEST_F(LintTree, APipeIsNotWaitedFor) {
+  std::filesystem::remove(path("A.nii"));
+  ASSERT_EQ(::mkfifo(path("A.nii").c_str(), 0600), 0);
+  EXPECT_THAT(only(Check::unreadable, true).text, HasSubstr("A.nii: is not a file"));
+  EXPECT_EQ(error_of<DataError>([&] { SourceDigests().of(path("A.nii")); }),
+            path("A.nii") + " is not a file");
 }
 
 TEST_F(LintTree, NanAndInfiniteVoxelsAreNamed) {
