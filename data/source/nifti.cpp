@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -40,10 +41,10 @@ constexpr std::int64_t max_voxel_offset = std::int64_t{1} << 28;  // header exte
 
 /// The library has one word for all that can be wrong.
 void check_readable(const std::filesystem::path& path) {
-  std::error_code problem;  // what else is wrong, opening says
+  std::error_code problem;  // what else is wrong, opening says; to open a pipe would wait for its other end
   const auto status = std::filesystem::status(path, problem);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-    fail(path, "is not a file; to open a pipe or a device could wait for ever");
+    fail(path, "is not a file: name one, .nii or .nii.gz");
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file) return;
   throw DataError(errno == ENOENT ? fmt::format("{} does not exist", path.string())
@@ -76,7 +77,7 @@ Handle<ImageTraits> parse_header(const std::filesystem::path& path) {
 Handle<ImageTraits> read_header(const std::filesystem::path& path) {
   check_readable(path);
   auto image = parse_header(path);
-  if (!image) fail(path, "is not a NIfTI file, or its header is damaged");
+  if (!image) fail(path, "is not a NIfTI file (.nii or .nii.gz), or its header is damaged");
   const nifti_image& header = *image.get();
   if (header.nifti_type != NIFTI_FTYPE_NIFTI1_1 && header.nifti_type != NIFTI_FTYPE_NIFTI2_1) {
     fail(path, "is not a single NIfTI file (.nii or .nii.gz)");

@@ -28,7 +28,7 @@ TEST(NiftiLimits, WhatIsNoFileIsNotOpened) {
   std::filesystem::create_directories(scratch / "folder.nii");
   for (const char* name : {"pipe.nii", "device.nii", "folder.nii"})
     EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / name); }),
-                HasSubstr(std::string(name) + ": is not a file"));
+                HasSubstr(std::string(name) + ": is not a file: name one, .nii or .nii.gz"));
 }
 
 TEST(NiftiLimits, AnAbsurdSizeIsRefusedBeforeAnyMemoryIsTaken) {

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -118,6 +119,16 @@ TEST(Nifti, AFileOfAnotherKindIsRefused) {
               HasSubstr("is not a NIfTI file"));
 }
 
+TEST(Nifti, AHeaderWhoseVoxelsAreInAnotherFileIsRefused) {
+  const Scratch scratch;
+  for (const char* magic : {"ni1", "\0\0\0"}) {  // NIfTI, and ANALYZE
+    const auto path =
+        test::write_with(scratch, numbered_file(), 344, std::array{magic[0], magic[1], magic[2]});
+    EXPECT_THAT(error_of<DataError>([&] { read_nifti(path); }),
+                HasSubstr("a.nii: is not a single NIfTI file (.nii or .nii.gz)"));
+  }
+}
+
 TEST(Nifti, ATruncatedFileIsRefusedAtEveryLength) {
   const Scratch scratch;
   numbered_file().write(scratch / "whole.nii");
@@ -220,7 +231,7 @@ TEST(Nifti, FilesOfTheSecondFormatAreRead) {
   EXPECT_EQ(volume.affine[1][1], -1.0);
   test::write_text(scratch / "cut.nii", second_format().substr(0, 539));
   EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "cut.nii"); }),
-              HasSubstr("is not a NIfTI file, or its header is damaged"));
+              HasSubstr("is not a NIfTI file (.nii or .nii.gz), or its header is damaged"));
 }
 
 TEST(Nifti, WholeNumbersOf64BitsAreRead) {
