@@ -229,6 +229,11 @@ TEST(Nifti, FilesOfTheSecondFormatAreRead) {
   const auto volume = read_nifti(scratch / "a.nii");
   EXPECT_EQ(volume.voxels.at(3, 2, 1), 321.0f);
   EXPECT_EQ(volume.affine[1][1], -1.0);
+  std::string scaled = second_format();
+  const std::array<double, 2> slope_and_intercept = {2.0, std::numeric_limits<double>::quiet_NaN()};
+  std::memcpy(scaled.data() + 176, slope_and_intercept.data(), sizeof slope_and_intercept);
+  test::write_text(scratch / "scaled.nii", scaled);
+  EXPECT_EQ(read_nifti(scratch / "scaled.nii").voxels.at(3, 2, 1), 642.0f);
   test::write_text(scratch / "cut.nii", second_format().substr(0, 539));
   EXPECT_THAT(error_of<DataError>([&] { read_nifti(scratch / "cut.nii"); }),
               HasSubstr("is not a NIfTI file (.nii or .nii.gz), or its header is damaged"));
