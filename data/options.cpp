@@ -4,9 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 
+#include "data/source/grid.hpp"
 #include "data/source/steps.hpp"
 #include "launch/error.hpp"
 
@@ -102,9 +104,9 @@ void StageOptions::fields(Fields& fields) {
 void PhantomOptions::fields(Fields& fields) {
   fields.field("seed", seed, "seed of the generated brains; the run's seed does not matter to them",
                {.min = 0});
-  fields.field("train_subjects", train_subjects, "healthy subjects for training", {.min = 1});
-  fields.field("val_subjects", val_subjects, "subjects with lesions for validation", {.min = 0});
-  fields.field("test_subjects", test_subjects, "subjects with lesions for the test", {.min = 0});
+  fields.field("train_subjects", train_subjects, "healthy subjects for training", {.min = 1, .max = 1e6});
+  fields.field("val_subjects", val_subjects, "subjects with lesions for validation", {.min = 0, .max = 1e6});
+  fields.field("test_subjects", test_subjects, "subjects with lesions for the test", {.min = 0, .max = 1e6});
 }
 
 void DataOptions::preparation_fields(Fields& fields) {
@@ -221,6 +223,14 @@ void DataOptions::validate() const {
   if (downsample != 1 && downsample != 2 && downsample != 4) {
     throw ConfigError(fmt::format("data.downsample is {}: give 1, 2 or 4", downsample));
   }
+  double num_voxels = std::pow(static_cast<double>(downsample), 3);
+  for (const auto n : image_size) num_voxels *= static_cast<double>(n);
+  if (num_voxels > static_cast<double>(max_voxels))
+    throw ConfigError(
+        fmt::format("data.image_size is {} and data.downsample {}: crops would have {:.0f} voxels, and no "
+                    "volume may have "
+                    "more than {}; give smaller sizes",
+                    image_size, downsample, num_voxels, max_voxels));
   if (percentiles.size() != 2 || !(percentiles[0] < percentiles[1])) {
     throw ConfigError(
         fmt::format("data.percentiles is {}: give two rising numbers, as [1, 99]", percentiles));

@@ -91,7 +91,7 @@ void print_json(const DataOptions& options, const Lint& lint, std::size_t num_ne
                   {"findings", findings},
                   {"left_out", left_out},
                   {"newly_left_out", num_new}})
-                .dump(1)
+                .dump(1, ' ', false, json::error_handler_t::replace)
                 .c_str());
 }
 

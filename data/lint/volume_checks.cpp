@@ -110,6 +110,13 @@ class VolumeCheck {
           fmt::format("{} has {}, its image {} has {}", path.string(), grid_of(*labels),
                       entry_.image.string(), grid_of(image)));
       labels.reset();
+    } else if (const double apart = reorient_ ? corner_distance(image, *labels) : 0.0;
+               apart > max_corner_distance) {
+      add(Check::other_grid, true,
+          fmt::format("{} lies elsewhere than its image {}: corners of their grids are up to {:.1f} voxels "
+                      "apart",
+                      path.string(), entry_.image.string(), apart));
+      labels.reset();
     }
   }
 

@@ -39,6 +39,8 @@ std::uint64_t SourceDigests::of(const std::filesystem::path& file) {
   if (::stat(file.c_str(), &status) != 0)
     throw DataError(errno == ENOENT ? fmt::format("{} does not exist", file.string())
                                     : fmt::format("cannot read {}: {}", file.string(), std::strerror(errno)));
+  if (!S_ISREG(status.st_mode))  // to open a pipe would wait for its other end
+    throw DataError(fmt::format("{} is not a file", file.string()));
   Known now{static_cast<std::uint64_t>(status.st_size),
             status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec, 0};
   const std::string name = std::filesystem::absolute(file).lexically_normal().string();

@@ -12,6 +12,7 @@
 #include "data/source/rows.hpp"
 #include "data/source/split.hpp"
 #include "launch/error.hpp"
+#include "launch/utf8.hpp"
 
 namespace gyrus {
 namespace {
@@ -61,7 +62,17 @@ void check_set_name(const std::string& set, const std::string& where) {
       throw DataError(fmt::format("{} gives the set name '{}'; the set is called {}", where, set, known));
 }
 
+void check_named(const CohortEntry& entry, const std::string& where, const std::string& wanted_by) {
+  for (const auto& [option, text] : {std::pair("subject", entry.subject), std::pair("id", entry.id)})
+    if (text.empty())
+      throw DataError(
+          fmt::format("{} gives an empty {}: fill it in, or change {}.{}", where, option, wanted_by, option));
+}
+
 void check_folder(const std::filesystem::path& folder, const std::string& wanted_by) {
+  if (find_invalid_utf8(folder.string()) != std::string::npos)  // lists of digests and reports are JSON
+    throw DataError(fmt::format("{}.folder {} is not in UTF-8: rename it, or lead a link there", wanted_by,
+                                escape_invalid_utf8(folder.string())));
   std::error_code problem;
   if (!std::filesystem::is_directory(folder, problem)) {
     const bool is_absent = !problem || problem == std::errc::no_such_file_or_directory;
@@ -129,7 +140,10 @@ void list_source(const std::string& name, const DataOptions& options, std::vecto
   const auto rows = rows_of(source, options.modality, wanted_by);
   check_columns(source, rows, wanted_by);
   std::vector<CohortEntry> entries;
-  for (std::size_t row = 0; row < rows.num_rows(); ++row) entries.push_back(entry_of(source, rows, row));
+  for (std::size_t row = 0; row < rows.num_rows(); ++row) {
+    entries.push_back(entry_of(source, rows, row));
+    check_named(entries.back(), rows.place(row), wanted_by);
+  }
   check_optional(source, entries, wanted_by);
   if (source.val_share + source.test_share > 0.0) draw_sets(source, wanted_by, entries);
   for (std::size_t row = 0; row < rows.num_rows(); ++row) {

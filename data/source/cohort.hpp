@@ -32,7 +32,7 @@ struct ListedEntry {
 };
 
 /// Every row of every source, whatever is wrong with it. @throws DataError: missing folder or table, missing
-/// columns, an unusable name of a set
+/// columns, an unusable name of a set, an empty subject or id
 std::vector<ListedEntry> list_entries(const DataOptions& options);
 
 /// The rows that are left: each of `exclusions` leaves out one of its source, set and id, the last one first.

@@ -36,6 +36,12 @@ Grid<std::uint8_t> read_labels(const std::filesystem::path& path, const NiftiVol
                                   fmt::join(image.spacing, "x")));
     }
   }
+  // Without reorientation the arrays belong together as they are.
+  if (const double apart = reorient ? corner_distance(image, labels) : 0.0; apart > max_corner_distance)
+    throw DataError(fmt::format(
+        "{} lies elsewhere than its image {}: corners of their grids are up to {:.1f} voxels apart; bring it "
+        "onto the image's grid, or set data.reorient=false if the arrays of all files fit as they are",
+        path.string(), image_path.string(), apart));
   Grid<std::uint8_t> result(labels.voxels.size);
   std::transform(labels.voxels.values.begin(), labels.voxels.values.end(), result.values.begin(),
                  [&](float value) {

@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -40,17 +41,43 @@ constexpr std::int64_t max_voxel_offset = std::int64_t{1} << 28;  // header exte
 
 /// The library has one word for all that can be wrong.
 void check_readable(const std::filesystem::path& path) {
+  std::error_code problem;  // what else is wrong, opening says; to open a pipe would wait for its other end
+  const auto status = std::filesystem::status(path, problem);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    fail(path, "is not a file: name one, .nii or .nii.gz");
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file) return;
   throw DataError(errno == ENOENT ? fmt::format("{} does not exist", path.string())
                                   : fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
 }
 
+/// The library's own reading would also load the header's extensions, which may be of any size.
+/// @return null when it is no header
+Handle<ImageTraits> parse_header(const std::filesystem::path& path) {
+  nifti_set_debug_level(0);  // the library prints to stderr otherwise
+  std::array<char, sizeof(nifti_2_header)> bytes{};
+  const Handle<StreamTraits> stream(gzopen(path.c_str(), "rb"));  // reads plain files too
+  if (!stream) fail(path, "cannot be read");
+  const int num_read = gzread(stream.get(), bytes.data(), bytes.size());
+  const auto length = static_cast<std::size_t>(std::max(num_read, 0));
+  const int version = nifti_header_version(bytes.data(), length);  // 0: ANALYZE, whose header is as long
+  if ((version == 0 || version == 1) && length >= sizeof(nifti_1_header)) {
+    nifti_1_header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    return Handle<ImageTraits>(nifti_convert_n1hdr2nim(header, nullptr));
+  }
+  if (version == 2 && length == sizeof(nifti_2_header)) {
+    nifti_2_header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    return Handle<ImageTraits>(nifti_convert_n2hdr2nim(header, nullptr));
+  }
+  return {};
+}
+
 Handle<ImageTraits> read_header(const std::filesystem::path& path) {
   check_readable(path);
-  nifti_set_debug_level(0);  // the library prints to stderr otherwise
-  Handle<ImageTraits> image(nifti_image_read(path.c_str(), 0));
-  if (!image) fail(path, "is not a NIfTI file, or its header is damaged");
+  auto image = parse_header(path);
+  if (!image) fail(path, "is not a NIfTI file (.nii or .nii.gz), or its header is damaged");
   const nifti_image& header = *image.get();
   if (header.nifti_type != NIFTI_FTYPE_NIFTI1_1 && header.nifti_type != NIFTI_FTYPE_NIFTI2_1) {
     fail(path, "is not a single NIfTI file (.nii or .nii.gz)");
@@ -108,13 +135,13 @@ std::vector<char> read_bytes(const nifti_image& header, const std::filesystem::p
 }
 
 template <class T>
-float element(const char* bytes, std::size_t i) {
+double element(const char* bytes, std::size_t i) {
   T value;
   std::memcpy(&value, bytes + i * sizeof(T), sizeof(T));
-  return static_cast<float>(value);
+  return static_cast<double>(value);
 }
 
-using Element = float (*)(const char*, std::size_t);
+using Element = double (*)(const char*, std::size_t);
 
 Element element_of(int datatype, const std::filesystem::path& path) {
   switch (datatype) {
@@ -194,10 +221,10 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   const nifti_image& header = *image.get();
   const Element value_at = element_of(header.datatype, path);
   const auto bytes = read_bytes(header, path);
-  const bool scaled =
-      std::isfinite(header.scl_slope) && header.scl_slope != 0.0 && std::isfinite(header.scl_inter);
-  const auto slope = static_cast<float>(scaled ? header.scl_slope : 1.0);
-  const auto intercept = static_cast<float>(scaled ? header.scl_inter : 0.0);
+  // The standard scales where scl_slope is not 0. Of one that is not finite it says nothing: the library, as
+  // other readers, takes it for 0, and so an intercept that is not finite; a good slope counts beside that.
+  const double slope = header.scl_slope != 0.0 ? header.scl_slope : 1.0;
+  const double intercept = header.scl_slope != 0.0 ? header.scl_inter : 0.0;
 
   NiftiVolume volume;
   volume.voxels = Grid<float>({header.nx, header.ny, header.nz});
@@ -210,7 +237,7 @@ NiftiVolume read_nifti(const std::filesystem::path& path) {
   for (std::int64_t z = 0; z < header.nz; ++z) {
     for (std::int64_t y = 0; y < header.ny; ++y) {
       for (std::int64_t x = 0; x < header.nx; ++x) {
-        const float value = slope * value_at(bytes.data(), next++) + intercept;
+        const auto value = static_cast<float>(slope * value_at(bytes.data(), next++) + intercept);
         if (!std::isfinite(value))
           throw NotFiniteError(fmt::format("{}: voxel ({}, {}, {}) is {}", path.string(), x, y, z, value));
         volume.voxels.at(x, y, z) = value;
@@ -255,6 +282,29 @@ NiftiVolume to_lps(const NiftiVolume& volume) {
     }
   }
   return result;
+}
+
+double corner_distance(const NiftiVolume& volume, const NiftiVolume& other) {
+  double farthest = 0.0;
+  for (int corner = 0; corner < 8; ++corner) {
+    std::array<double, 3> apart{};  // mm
+    for (int row = 0; row < 3; ++row) {
+      apart[row] = other.affine[row][3] - volume.affine[row][3];
+      for (int axis = 0; axis < 3; ++axis) {
+        const auto index = (corner >> axis & 1) != 0 ? volume.voxels.size[axis] - 1 : 0;
+        apart[row] += (other.affine[row][axis] - volume.affine[row][axis]) * static_cast<double>(index);
+      }
+    }
+    for (int axis = 0; axis < 3; ++axis) {
+      double along = 0.0, step_squared = 0.0;
+      for (int row = 0; row < 3; ++row) {
+        along += apart[row] * volume.affine[row][axis];
+        step_squared += volume.affine[row][axis] * volume.affine[row][axis];
+      }
+      farthest = std::max(farthest, std::abs(along) / step_squared);
+    }
+  }
+  return farthest;
 }
 
 NiftiVolume read_nifti(const std::filesystem::path& path, bool reorient) {

@@ -20,6 +20,10 @@ struct AxisDirection {
   bool operator==(const AxisDirection&) const = default;
 };
 
+/// The corners of a mask or lesion may lie so many voxels from those of its image: headers round, and a shift
+/// by less leaves every voxel its nearest one.
+inline constexpr double max_corner_distance = 0.5;
+
 /// A voxel is NaN or infinite.
 struct NotFiniteError : DataError {
   using DataError::DataError;
@@ -43,6 +47,10 @@ NiftiVolume read_nifti(const std::filesystem::path& path);
 /// axes).
 /// @pre directions are known
 NiftiVolume to_lps(const NiftiVolume& volume);
+
+/// How far the corners of `other` lie from those of `volume`, at most: in voxels of `volume`, along its axes.
+/// @pre equal sizes; the affine of `volume` has three directions
+double corner_distance(const NiftiVolume& volume, const NiftiVolume& other);
 
 /// Reads a file and, with `reorient`, brings it to LPS axes.
 /// @throws DataError: the same, or no orientation is known to go by

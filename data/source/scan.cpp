@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "launch/error.hpp"
+#include "launch/utf8.hpp"
 
 namespace gyrus {
 namespace {
@@ -128,6 +129,12 @@ Table scan_folder(const fs::path& folder, const std::string& pattern, const std:
   auto table = Scan(folder, pattern).table();
   if (table.num_rows() == 0)
     throw DataError(fmt::format("{}.scan: no file below {} is as '{}'", wanted_by, folder.string(), pattern));
+  for (std::size_t row = 0; row < table.num_rows(); ++row) {
+    const std::string& file = table.value(row, "file");
+    if (find_invalid_utf8(file) != std::string::npos)
+      throw DataError(fmt::format("{}.scan: the name '{}' below {} is not in UTF-8: rename it", wanted_by,
+                                  escape_invalid_utf8(file), folder.string()));
+  }
   return table;
 }
 

@@ -8,42 +8,65 @@
 
 #include "launch/error.hpp"
 #include "launch/files.hpp"
+#include "launch/utf8.hpp"
 
 namespace gyrus {
 namespace {
 
 /// Takes one record off the front of `text`; quoted fields may hold separators and line ends. Tab-separated
 /// tables have no quotes.
-/// @param name  of the table, for messages. @throws DataError when a quote is not closed
+/// @param name  of the table, for messages. @throws DataError: a quote is not closed, or inside a field
 std::vector<std::string> take_record(std::string_view& text, std::size_t& line, char separator,
                                      const std::string& name) {
+  enum class State { fresh, plain, quoted, closed };  // of the field
   const std::size_t first_line = line;
   const bool may_quote = separator != '\t';
   std::vector<std::string> fields(1);
-  bool quoted = false;
+  State state = State::fresh;
   std::size_t i = 0;
   for (; i < text.size(); ++i) {
     const char c = text[i];
     const bool ends_line = c == '\n' || (c == '\r' && text.substr(i + 1, 1) != "\n");
     if (ends_line) ++line;
-    if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
-      fields.back() += '"';
-      ++i;
-    } else if (c == '"' && may_quote) {
-      quoted = !quoted;
-    } else if (c == separator && !quoted) {
-      fields.emplace_back();
-    } else if (ends_line && !quoted) {
+    if (state == State::quoted) {
+      const bool is_double = text.substr(i, 2) == "\"\"";
+      i += is_double;
+      if (c == '"' && !is_double)
+        state = State::closed;
+      else
+        fields.back() += c;
+    } else if (ends_line) {
       ++i;
       break;
-    } else if (c != '\r' || quoted) {
+    } else if (c == separator) {
+      fields.emplace_back();
+      state = State::fresh;
+    } else if (c == '\r') {  // of a line end of two characters
+    } else if (c == '"' && may_quote && state == State::fresh) {
+      state = State::quoted;
+    } else if ((c == '"' && may_quote) || state == State::closed) {
+      throw DataError(fmt::format(
+          "table {} line {}: a quote inside a field: write the field in quotes and the quote twice", name,
+          line));
+    } else {
       fields.back() += c;
+      state = State::plain;
     }
   }
-  if (quoted)
+  if (state == State::quoted)
     throw DataError(fmt::format("table {} line {}: a quote is opened and not closed", name, first_line));
   text.remove_prefix(i);
   return fields;
+}
+
+/// @throws DataError naming the first line that is not UTF-8
+void check_utf8(std::string_view text, const std::string& name) {
+  const std::size_t bad = find_invalid_utf8(text);
+  if (bad == std::string_view::npos) return;
+  std::size_t line = 1;
+  for (std::size_t i = 0; i < bad; ++i)
+    line += text[i] == '\n' || (text[i] == '\r' && text.substr(i + 1, 1) != "\n");
+  throw DataError(fmt::format("table {} line {} is not text in UTF-8: save it as CSV in UTF-8", name, line));
 }
 
 }  // namespace
@@ -62,6 +85,7 @@ Table Table::read(const std::filesystem::path& path, bool may_be_empty) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark of spreadsheet programs
   if (text.find('\0') != std::string_view::npos)
     throw DataError(fmt::format("table {} is not text in UTF-8: save it as CSV in UTF-8", path.string()));
+  check_utf8(text, path.string());
   std::size_t line = 1;
   const bool has_tabs = path.extension() == ".tsv";
   const char separator = has_tabs ? '\t' : ',';

@@ -11,8 +11,8 @@ namespace gyrus {
 /// system ends them.
 class Table {
  public:
-  /// @throws DataError: missing, no text, a column twice, a row with another number of fields, and without
-  /// `may_be_empty` no rows
+  /// @throws DataError: missing, no text in UTF-8, a quote that is not closed or inside a field, a column
+  /// twice, a row with another number of fields, and without `may_be_empty` no rows
   static Table read(const std::filesystem::path& path, bool may_be_empty = false);
   /// A table made in memory; `name` stands for the path in messages.
   Table(std::string name, std::vector<std::string> columns, std::vector<std::vector<std::string>> rows);

@@ -13,6 +13,7 @@
 
 #include "launch/config/yaml_scalar.hpp"
 #include "launch/files.hpp"
+#include "launch/utf8.hpp"
 
 namespace gyrus {
 namespace {
@@ -220,24 +221,6 @@ bool has_tab(const std::string& content, int line) {
   }
   const std::size_t tab = text.find('\t');
   return tab != std::string::npos && text.find_first_not_of(" \t") > tab;
-}
-
-/// Position of the first byte that is not UTF-8, or npos.
-std::size_t find_invalid_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80   ? 1
-                               : lead < 0xC2 ? 0
-                               : lead < 0xE0 ? 2
-                               : lead < 0xF0 ? 3
-                               : lead < 0xF5 ? 4
-                                             : 0;
-    if (length == 0 || i + length > text.size()) return i;
-    for (std::size_t k = 1; k < length; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return i;
-    i += length;
-  }
-  return std::string_view::npos;
 }
 
 }  // namespace

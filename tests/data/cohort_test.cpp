@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "data/source/table.hpp"
 #include "tests/data/support.hpp"
 
 namespace gyrus {
@@ -16,61 +15,6 @@ using test::Scratch;
 using test::write_text;
 using testing::AllOf;
 using testing::HasSubstr;
-
-TEST(Table, QuotedFieldsCarriageReturnsAndByteOrderMarksAreUnderstood) {
-  const Scratch scratch;
-  write_text(
-      scratch / "t.csv",
-      "\xEF\xBB\xBFname,\"SEX (1=m, 2=f)\",note\r\nA,1,\"said \"\"yes\"\"\"\r\n\r\nB,2,\"two\nlines\"\n");
-  const auto table = Table::read(scratch / "t.csv");
-  ASSERT_EQ(table.num_rows(), 2u);
-  EXPECT_EQ(table.value(0, "SEX (1=m, 2=f)"), "1");
-  EXPECT_EQ(table.value(0, "note"), "said \"yes\"");
-  EXPECT_EQ(table.value(1, "note"), "two\nlines");
-  EXPECT_EQ(table.place(1), (scratch / "t.csv").string() + " line 4");
-  EXPECT_EQ(table.expand("{name}_{note}.nii", 0), "A_said \"yes\".nii");
-}
-
-TEST(Table, ARowOfAnotherLengthIsNamedByItsLine) {
-  const Scratch scratch;
-  write_text(scratch / "t.csv", "a,b\n1,2\n3\n");
-  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
-              HasSubstr("line 3 has 1 fields, its header has 2"));
-}
-
-TEST(Table, LinesEndAsAnySystemEndsThem) {
-  const Scratch scratch;
-  write_text(scratch / "t.csv", "a,b\r1,2\r\r3,\"x\ry\"\r");
-  const auto table = Table::read(scratch / "t.csv");
-  ASSERT_EQ(table.num_rows(), 2u);
-  EXPECT_EQ(table.value(1, "b"), "x\ry");
-  EXPECT_EQ(table.place(1), (scratch / "t.csv").string() + " line 4");
-}
-
-TEST(Table, AnotherEncodingIsRefused) {
-  const Scratch scratch;
-  write_text(scratch / "t.csv", std::string("\xFF\xFE"
-                                            "a\0,\0b\0\n\0",
-                                            10));
-  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
-              HasSubstr("t.csv is not text in UTF-8: save it as CSV in UTF-8"));
-}
-
-TEST(Table, AColumnMayBeThereOnce) {
-  const Scratch scratch;
-  write_text(scratch / "t.csv", "a,b,a\n1,2,3\n");
-  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }),
-              HasSubstr("t.csv has the column a twice"));
-  write_text(scratch / "t.csv", "a,b,,\n1,2,,\n");
-  EXPECT_EQ(Table::read(scratch / "t.csv").value(0, "b"), "2");
-}
-
-TEST(Table, AMissingOrEmptyTableIsRefused) {
-  const Scratch scratch;
-  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "no.csv"); }), HasSubstr("does not exist"));
-  write_text(scratch / "t.csv", "a,b\n");
-  EXPECT_THAT(error_of<DataError>([&] { Table::read(scratch / "t.csv"); }), HasSubstr("has no rows"));
-}
 
 /// A folder with a small cohort: split.csv, ages.csv and one NIfTI file per subject, each of 6x6x4 voxels.
 class Cohort : public testing::Test {
@@ -173,6 +117,10 @@ TEST_F(Cohort, AMissingOrEmptyFolderIsNamed) {
   std::filesystem::create_directories(scratch_ / "empty");
   source().folder = (scratch_ / "empty").string();
   EXPECT_THAT(listing_error(), HasSubstr("empty is empty"));
+  source().folder = (scratch_ / "M\xfcller").string();
+  EXPECT_THAT(listing_error(),
+              AllOf(HasSubstr("data.source.made.folder "),
+                    HasSubstr("M\\xFCller is not in UTF-8: rename it, or lead a link there")));
 }
 
 TEST_F(Cohort, LinksThatLeadRoundInCirclesAreNamed) {
@@ -194,6 +142,18 @@ TEST_F(Cohort, ASetNameThatCouldLeaveTheFolderIsRefused) {
   EXPECT_THAT(listing_error(), HasSubstr("gives the set name '../train'"));
   source().set = "Train";
   EXPECT_THAT(listing_error(), HasSubstr("gives the set name 'Train'; the set is called train"));
+}
+
+TEST_F(Cohort, ARowWithoutASubjectOrANameIsRefused) {
+  write_text(scratch_ / "split.csv", "subject,split,name\nA,train,a\n,val,b\n");
+  source().image = "A.nii.gz";
+  EXPECT_THAT(
+      listing_error(),
+      HasSubstr("split.csv line 3 gives an empty subject: fill it in, or change data.source.made.subject"));
+  write_text(scratch_ / "split.csv", "subject,split,name\nA,train,a\nB,val,\n");
+  EXPECT_EQ(listing_error(), "");
+  source().id = "{name}";
+  EXPECT_THAT(listing_error(), HasSubstr("split.csv line 3 gives an empty id: fill it in, or change"));
 }
 
 TEST_F(Cohort, VolumesAreRescaledInsideTheBrainAndKeepTheirMask) {
@@ -229,6 +189,30 @@ TEST_F(Cohort, AMaskOfAnotherVoxelSizeIsRefused) {
   mask.write(scratch_ / "mask.nii");
   source().mask = "mask.nii";
   EXPECT_THAT(making_error(), HasSubstr("mask.nii has voxels of 2x1x1 mm"));
+}
+
+TEST_F(Cohort, AMaskThatLiesElsewhereIsRefused) {
+  auto mask = image();
+  source().mask = "mask.nii";
+  const auto error_with = [&](std::vector<float> affine) {
+    mask.affine = std::move(affine);
+    mask.write(scratch_ / "mask.nii");
+    return making_error();
+  };
+  EXPECT_EQ(error_with({-1, 0, 0, 0.45f, 0, -1, 0, 0, 0, 0, 1, -0.45f}), "");  // less than half a voxel
+  EXPECT_EQ(error_with({1, 0, 0, -5, 0, -1, 0, 0, 0, 0, 1, 0}), "");           // the same grid, x to Right
+  const std::vector<float> moved = {-1, 0, 0, 0, 0, -1, 0, 3, 0, 0, 1, 0};
+  EXPECT_THAT(error_with(moved),
+              AllOf(HasSubstr("mask.nii lies elsewhere than its image"),
+                    HasSubstr("A.nii.gz: corners of their grids are up to 3.0 voxels apart; bring it onto"),
+                    HasSubstr("or set data.reorient=false if the arrays of all files fit")));
+  const float c = std::cos(0.5f), s = std::sin(0.5f);
+  EXPECT_THAT(error_with({-c, s, 0, 0, -s, -c, 0, 0, 0, 0, 1, 0}), HasSubstr("mask.nii lies elsewhere"));
+  source().lesion = "mask.nii";
+  source().mask = "";
+  EXPECT_THAT(error_with(moved), HasSubstr("mask.nii lies elsewhere"));
+  options_.reorient = false;
+  EXPECT_EQ(making_error(), "");
 }
 
 TEST_F(Cohort, AnEmptyBrainMaskIsRefused) {
@@ -286,6 +270,22 @@ TEST(DataOptions, OptionsThatDoNotFitTogetherAreConfigurationErrors) {
   EXPECT_THAT(error_with([](auto& o) { o.image_size = {48, 48}; }), HasSubstr("data.image_size is [48, 48]"));
   EXPECT_THAT(error_with([](auto& o) { o.downsample = 3; }),
               HasSubstr("data.downsample is 3: give 1, 2 or 4"));
+  EXPECT_EQ(error_with([](auto& o) {
+              o.image_size = {512, 512, 512};
+              o.downsample = 2;
+            }),
+            "");
+  EXPECT_THAT(
+      error_with([](auto& o) {
+        o.image_size = {512, 512, 513};
+        o.downsample = 2;
+      }),
+      HasSubstr("data.image_size is [512, 512, 513] and data.downsample 2: crops would have 1075838976 "
+                "voxels, and no volume may have more than 1073741824"));
+  EXPECT_THAT(error_with([](auto& o) {
+                o.image_size = {4096, 4096, 4096};
+              }),
+              HasSubstr("68719476736 voxels"));
   EXPECT_THAT(error_with([](auto& o) { o.percentiles = {99, 1}; }), HasSubstr("data.percentiles is [99"));
   EXPECT_THAT(error_with([](auto& o) { o.root = ""; }), HasSubstr("data.root is empty"));
   EXPECT_THAT(error_with([](auto& o) { o.kind = "nifti"; }), HasSubstr("data.sources is empty"));
@@ -317,9 +317,12 @@ TEST(DataOptions, OptionsThatDoNotFitTogetherAreConfigurationErrors) {
               HasSubstr("names a source twice"));
 }
 
-TEST(Table, AnOpenBraceInAPatternIsAConfigurationError) {
-  EXPECT_THAT(error_of<ConfigError>([] { columns_of_pattern("{subject"); }),
-              HasSubstr("a brace that is not closed"));
+TEST(DataOptions, NumbersOfPhantomsHaveALimit) {
+  for (const char* option :
+       {"data.phantom.train_subjects", "data.phantom.val_subjects", "data.phantom.test_subjects"})
+    EXPECT_THAT(
+        error_of<ConfigError>([&] { test::shipped_data("phantom", {std::string(option) + "=1000001"}); }),
+        AllOf(HasSubstr(option), HasSubstr("to 1000000")));
 }
 
 }  // namespace

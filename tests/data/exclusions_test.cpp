@@ -186,6 +186,11 @@ TEST_F(LintVerb, FixesAndSaysSoInTextAndJson) {
   EXPECT_EQ(after["volumes"], 3);
 }
 
+TEST_F(LintVerb, PrintsJsonOfANameThatIsNotInUtf8) {
+  const auto report = nlohmann::json::parse(run({"--json", "data.name='M\xfcller'"}).second);
+  EXPECT_EQ(report["name"], "M\xef\xbf\xbdller");  // U+FFFD
+}
+
 TEST_F(LintVerb, NamesTwentyOfAKindInText) {
   std::string rows;
   for (int i = 0; i < 23; ++i) rows += "missing" + std::to_string(i) + ",train\n";

@@ -2,6 +2,7 @@
 #include "data/lint/lint.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <limits>
 
@@ -85,6 +86,14 @@ TEST_F(LintTree, FilesThatCannotBeReadAreNamed) {
   EXPECT_THAT(kinds(lint.report()), ElementsAre(std::pair(Check::unreadable, true)));
 }
 
+TEST_F(LintTree, APipeIsNotWaitedFor) {
+  std::filesystem::remove(path("A.nii"));
+  ASSERT_EQ(::mkfifo(path("A.nii").c_str(), 0600), 0);
+  EXPECT_THAT(only(Check::unreadable, true).text, HasSubstr("A.nii: is not a file"));
+  EXPECT_EQ(error_of<DataError>([&] { SourceDigests().of(path("A.nii")); }),
+            path("A.nii") + " is not a file");
+}
+
 TEST_F(LintTree, NanAndInfiniteVoxelsAreNamed) {
   write(with(image('B'), 3, std::numeric_limits<float>::quiet_NaN()), "B.nii");
   const auto finding = only(Check::not_finite, true);
@@ -116,6 +125,26 @@ TEST_F(LintTree, AMaskOnAnotherGridIsNamedWithBothGrids) {
   mask.shape = {nx, nz, ny};
   write(mask, "D_mask.nii");
   EXPECT_THAT(only(Check::other_grid, true).text, HasSubstr("8x4x8 voxels"));
+}
+
+TEST_F(LintTree, AMaskOrLesionThatLiesElsewhereIsNamed) {
+  auto mask = labels(2, 5);
+  mask.affine = {-1, 0, 0, 30, 0, -1, 0, -40, 0, 0, 1, 20};
+  write(mask, "D_mask.nii");
+  EXPECT_EQ(only(Check::other_grid, true).text, path("D_mask.nii") + " lies elsewhere than its image " +
+                                                    path("D.nii") +
+                                                    ": corners of their grids are up to 40.0 voxels apart");
+  options_.reorient = false;
+  EXPECT_THAT(lint().findings, IsEmpty());
+  options_.reorient = true;
+  write(labels(2, 5), "D_mask.nii");
+  auto lesion = labels(3, 4);
+  lesion.affine[3] = 0.6f;
+  write(lesion, "P_lesion.nii");
+  EXPECT_THAT(only(Check::other_grid, true).text, HasSubstr("P_lesion.nii lies elsewhere than its image"));
+  lesion.affine[3] = 0.4f;
+  write(lesion, "P_lesion.nii");
+  EXPECT_THAT(lint().findings, IsEmpty());
 }
 
 TEST_F(LintTree, FormsOfOtherHandednessHintAtAnExchange) {

@@ -97,6 +97,19 @@ TEST(Scan, NamesMayHaveSpacesQuotesBracesAndUmlauts) {
               testing::UnorderedElementsAre("<a b>", "<it's \"x\">", "<Müller ä>", "<{subject}>", "<#1,2>"));
 }
 
+TEST(Scan, ANameThatIsNotInUtf8IsNamedWithItsBytes) {
+  const Scratch scratch;
+  touch(scratch / "M\xfcller ä/brain.nii");
+  touch(scratch / "a/Gr\xf6\xdf.txt");  // is no volume
+  touch(scratch / "a/brain.nii");
+  EXPECT_THAT(error_of<DataError>([&] { scan_folder(scratch.path(), "{s}/{f}.nii", "data.source.s"); }),
+              HasSubstr("data.source.s.scan: the name 'M\\xFCller ä/brain.nii' below " +
+                        scratch.path().string() + " is not in UTF-8: rename it"));
+  fs::remove_all(scratch / "M\xfcller ä");
+  EXPECT_THAT(files_of(scan_folder(scratch.path(), "{s}/{f}.nii", "data.source.s")),
+              ElementsAre("a/brain.nii"));
+}
+
 TEST(Scan, HiddenFilesAreNotVolumes) {
   const Scratch scratch;
   touch(scratch / "a.nii");
