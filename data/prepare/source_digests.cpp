@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,14 @@
 #include "launch/files.hpp"
 
 namespace gyrus {
+namespace {
+
+bool is_entry(const nlohmann::json& entry) {
+  return entry.is_array() && entry.size() == 3 && entry[0].is_number_unsigned() &&
+         entry[1].is_number_integer() && entry[2].is_number_unsigned();
+}
+
+}  // namespace
 
 SourceDigests::SourceDigests(const std::string& earlier) {
   merge(earlier);
@@ -21,10 +30,13 @@ void SourceDigests::merge(const std::string& json) {
   if (!document.is_object()) return;
   const std::lock_guard lock(mutex_);
   for (const auto& [file, entry] : document.items()) {
-    const bool sound = entry.is_array() && entry.size() == 3 && entry[0].is_number_unsigned() &&
-                       entry[1].is_number_integer() && entry[2].is_number_unsigned();
-    if (sound) known_[file] = {entry[0], entry[1], entry[2]};
+    if (is_entry(entry)) known_[file] = {entry[0], entry[1], entry[2]};
   }
+}
+
+bool SourceDigests::is_of_kind(const std::string& text) {
+  const auto document = nlohmann::json::parse(text, nullptr, false);
+  return document.is_object() && std::all_of(document.begin(), document.end(), is_entry);
 }
 
 std::string SourceDigests::to_json() const {
