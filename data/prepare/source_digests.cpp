@@ -8,11 +8,21 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "data/json_text.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 
 namespace gyrus {
 namespace {
+
+/// null when the text is not JSON.
+nlohmann::json document_of(const std::string& text) {
+  try {
+    return parse_json(text, SourceDigests::file_name);
+  } catch (const DataError&) {
+    return nullptr;
+  }
+}
 
 bool is_entry(const nlohmann::json& entry) {
   return entry.is_array() && entry.size() == 3 && entry[0].is_number_unsigned() &&
@@ -26,7 +36,7 @@ SourceDigests::SourceDigests(const std::string& earlier) {
 }
 
 void SourceDigests::merge(const std::string& json) {
-  const auto document = nlohmann::json::parse(json, nullptr, false);
+  const auto document = document_of(json);
   if (!document.is_object()) return;
   const std::lock_guard lock(mutex_);
   for (const auto& [file, entry] : document.items()) {
@@ -35,7 +45,7 @@ void SourceDigests::merge(const std::string& json) {
 }
 
 bool SourceDigests::is_of_kind(const std::string& text) {
-  const auto document = nlohmann::json::parse(text, nullptr, false);
+  const auto document = document_of(text);
   return document.is_object() && std::all_of(document.begin(), document.end(), is_entry);
 }
 

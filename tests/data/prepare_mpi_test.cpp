@@ -156,6 +156,7 @@ TEST_F(PrepareAmongForeignFiles, ForeignSourcesAreNotOverwritten) {
   const char* const message = " is not a list of sources by `gyrus prepare` and would be overwritten";
   expect_refused("sources.json", "{\"news\": [\"https://a\", 1, 2]}", message);
   expect_refused("sources.json", "[]", message);
+  expect_refused("sources.json", std::string(2'000'000, '['), message);
   EXPECT_TRUE(prepare_dataset(options_, world_));
 }
 

@@ -431,6 +431,15 @@ TEST_F(PreparedDataset, ADamagedManifestIsRefused) {
   EXPECT_THAT(opening_error(), HasSubstr("is damaged: its own digest differs"));
   test::write_text(root() / "manifest.json", whole.substr(0, whole.size() / 2));
   EXPECT_THAT(opening_error(), HasSubstr("is not JSON: the file is damaged"));
+  for (const auto& [open, close] : {std::pair{"[", "]"}, {"{\"a\":", "}"}}) {
+    std::string nested = "{\"format\": \"gyrus-dataset\", \"version\": 2, \"x\": ";
+    for (int i = 0; i < 2'000'000; ++i) nested += open;
+    nested += "1";
+    for (int i = 0; i < 2'000'000; ++i) nested += close;
+    test::write_text(root() / "manifest.json", nested + "}");
+    EXPECT_THAT(opening_error(),
+                HasSubstr("manifest.json is nested more than 64 levels deep: the file is damaged"));
+  }
   test::write_text(root() / "manifest.json", "{\"a\": 1}");
   EXPECT_THAT(opening_error(), HasSubstr("is not the manifest of a Gyrus data set"));
   test::write_text(root() / "manifest.json", "{\"format\": \"gyrus-dataset\", \"version\": 9}");
