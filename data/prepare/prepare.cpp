@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "data/dataset.hpp"
 #include "data/exclusions.hpp"
@@ -22,6 +23,7 @@
 #include "launch/files.hpp"
 #include "launch/log.hpp"
 #include "launch/owned_lock.hpp"
+#include "launch/temporary_files.hpp"
 #include "launch/topology.hpp"
 
 namespace gyrus {
@@ -176,6 +178,9 @@ class Preparation {
       throw DataError(
           fmt::format("another preparation of {} runs: {}; wait for it, or choose another data.root",
                       root_.string(), lock_->owner()));
+    std::set<std::string> written = {shard_format::manifest_file, SourceDigests::file_name};
+    for (const auto& plan : plans_) written.insert(plan.file);
+    remove_temporary_files(root_, written);  // of a preparation that was killed
   }
 
   /// Makes this rank's part of the shards.
@@ -262,8 +267,9 @@ int prepare_verb(const std::vector<std::string>& arguments, const CheckConfig& c
   if (world.rank() != 0) return 0;
   const auto dataset = Dataset::open(options);
   for (const auto& set : dataset.sets()) {
-    log::info("  {}: {} volumes of {} slices, {}x{} pixels", set, dataset.volumes(set).size(),
-              dataset.depth(), dataset.height(), dataset.width());
+    const std::size_t count = dataset.volumes(set).size();
+    log::info("  {}: {} volume{} of {} slice{}, {}x{} pixels", set, count, count == 1 ? "" : "s",
+              dataset.depth(), dataset.depth() == 1 ? "" : "s", dataset.height(), dataset.width());
   }
   return 0;
 }

@@ -6,6 +6,7 @@
 #include "data/prepare/prepare.hpp"
 #include "data/shard/description.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/shard/quarantine.hpp"
 #include "data/source/cohort.hpp"
 #include "data/storage/h5.hpp"
 #include "launch/files.hpp"
@@ -172,6 +173,40 @@ TEST_F(PrepareAmongForeignFiles, AShardOfAnotherVersionIsMadeAnew) {
   world_.barrier();
   EXPECT_TRUE(prepare_dataset(options_, world_));
   EXPECT_EQ(Dataset::open(options_).volumes("train").size(), 7u);
+}
+
+TEST_F(Prepare, WhatAKilledPreparationLeftIsRemoved) {
+  const std::vector<std::string> leftovers = {"train-00000.h5.tmp17", "val-00000.h5.tmpnode.17",
+                                              "manifest.json.tmpnode.17", "sources.json.tmpnode.17"};
+  if (world_.rank() == 0) {
+    std::filesystem::create_directories(root_);
+    for (const auto& name : leftovers) test::write_text(root_ / name, "half");
+    test::write_text(root_ / "notes.txt.tmp17", "of somebody");
+  }
+  world_.barrier();
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  world_.barrier();
+  for (const auto& name : leftovers) EXPECT_FALSE(std::filesystem::exists(root_ / name)) << name;
+  EXPECT_TRUE(std::filesystem::exists(root_ / "notes.txt.tmp17"));
+}
+
+TEST_F(Prepare, ADeletedShardAndTheDamagedOnesInQuarantineAreMadeAgain) {
+  prepare_dataset(options_, world_);
+  const std::string first = read_file(root_ / "train-00000.h5"), second = read_file(root_ / "train-00001.h5");
+  world_.barrier();
+  if (world_.rank() == 0) {
+    std::filesystem::remove(root_ / "train-00000.h5");
+    const auto index = h5::File::open(root_ / "train-00001.h5").read<std::uint64_t>("index/mask");
+    std::string damaged = second;
+    damaged[index[0] + 3] ^= 0x20;
+    test::write_text(root_ / "train-00001.h5", damaged);
+    write_quarantine(root_, {{"train-00001.h5", 0, 0, "phantom-train-0003", "its digest is wrong"}});
+  }
+  world_.barrier();
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_EQ(read_file(root_ / "train-00000.h5"), first);
+  EXPECT_EQ(read_file(root_ / "train-00001.h5"), second);
+  EXPECT_TRUE(read_quarantine(root_).empty());
 }
 
 TEST_F(Prepare, ADataSetOfOtherOptionsIsNotReplaced) {
