@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <hdf5.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -270,6 +272,35 @@ TEST_F(Shard, ATruncatedFileIsRefusedAtEveryLength) {
     test::write_text(scratch_ / "cut.h5", whole.substr(0, length));
     EXPECT_NE(opening_error(scratch_ / "cut.h5"), "") << length;
   }
+}
+
+/// A fresh process, as HDF5 asks its environment once.
+TEST_F(Shard, AFileThatAnotherProgramHasLockedIsNamedAsSuch) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  ::setenv("HDF5_USE_FILE_LOCKING", "TRUE", 1);
+  EXPECT_EXIT(
+      {
+        const FileDescriptor other(::open(path().c_str(), O_RDWR | O_CLOEXEC));
+        if (::flock(other.get(), LOCK_EX) != 0) std::exit(2);
+        std::fputs(opening_error(path()).c_str(), stderr);
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0), "another program may have it locked, and HDF5_USE_FILE_LOCKING is TRUE");
+  ::unsetenv("HDF5_USE_FILE_LOCKING");
+}
+
+TEST_F(Shard, WithoutADescriptorLeftTheSystemsReasonIsNamed) {
+  const auto shard = path();
+  ASSERT_EQ(opening_error(shard), "");
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::close(next);
+  const rlimit none{.rlim_cur = static_cast<rlim_t>(next), .rlim_max = before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  const auto text = opening_error(shard);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(text, shard.string() + " cannot be read: Too many open files");
 }
 
 TEST_F(Shard, ForeignAndMissingFilesAreRefusedWithTheReason) {
