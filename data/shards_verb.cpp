@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "data/shard/foreign.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shard/quarantine.hpp"
@@ -27,6 +29,15 @@ using nlohmann::json;
 
 std::size_t num_threads() {
   return static_cast<std::size_t>(usable_cores());
+}
+
+/// Paths need not be UTF-8, and JSON must be.
+void print_json(const json& document) {
+  std::puts(document.dump(1, ' ', false, json::error_handler_t::replace).c_str());
+}
+
+std::string counted(std::size_t count, const char* noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 /// Sums over the volumes of one set.
@@ -78,9 +89,10 @@ int list_shards(const std::filesystem::path& root, bool as_json) {
                         {"volumes", shard.volumes.size()},
                         {"bytes", shard.bytes},
                         {"codec", codec_name(shard.layout.codec)},
+                        {"quantise", shard.layout.quantisation ? "uint16" : "none"},
                         {"digest", to_hex(shard.digest)}});
     }
-    std::puts(shards.dump(1).c_str());
+    print_json(shards);
     return 0;
   }
   fmt::print("{:24} {:>16} {:>8} {:>12} {:>15}  {}\n", "file", "set", "volumes", "bytes", "codec", "digest");
@@ -96,12 +108,10 @@ int show_statistics(const std::filesystem::path& root, bool as_json) {
   const auto manifest = Manifest::read(root);
   const auto sets = summaries(manifest);
   if (as_json) {
-    std::puts(json({{"name", manifest.name},
-                    {"preparation", manifest.preparation},
-                    {"folders", manifest.folders},
-                    {"sets", sets}})
-                  .dump(1)
-                  .c_str());
+    print_json({{"name", manifest.name},
+                {"preparation", manifest.preparation},
+                {"folders", manifest.folders},
+                {"sets", sets}});
     return 0;
   }
   fmt::print("{} (shard format {})\n", manifest.name, shard_format::version);
@@ -118,59 +128,119 @@ int show_statistics(const std::filesystem::path& root, bool as_json) {
   return 0;
 }
 
+/// What `shards verify` has found.
+struct Verified {
+  std::vector<std::string> problems;
+  std::vector<std::string> advice;
+  std::size_t num_shards = 1;
+  bool every_byte = true;  // false: no manifest vouches for more than slices and their index
+};
+
+/// The entry of a single shard in the manifest beside it; none when no manifest lists it.
+std::optional<ManifestShard> entry_beside(const std::filesystem::path& shard) {
+  const auto folder = std::filesystem::absolute(shard).parent_path();
+  if (!std::filesystem::exists(folder / shard_format::manifest_file)) return std::nullopt;
+  try {
+    for (auto& entry : Manifest::read(folder).shards)
+      if (entry.file == shard.filename()) return std::move(entry);
+  } catch (const DataError& problem) {
+    log::warning("{}; {} is looked at without it", problem.what(), shard.string());
+  }
+  return std::nullopt;
+}
+
+/// @param files  of the shards that `found` is about
+Verified sum_up(const std::filesystem::path& folder, const std::vector<std::string>& files,
+                const std::vector<ShardProblems>& found) {
+  Verified result;
+  result.num_shards = files.size();
+  std::string damaged_elsewhere;
+  bool has_slices = false;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (const auto& slice : found[i].slices) result.problems.push_back(slice.message());
+    result.problems.insert(result.problems.end(), found[i].others.begin(), found[i].others.end());
+    has_slices = has_slices || (!found[i].slices.empty() && found[i].others.empty());
+    if (!found[i].others.empty()) damaged_elsewhere += (damaged_elsewhere.empty() ? "" : ", ") + files[i];
+  }
+  if (has_slices)
+    result.advice.push_back(fmt::format(
+        "damaged slices: `gyrus shards quarantine {}` lists them, then `gyrus prepare` makes their "
+        "shards again; until then trainings do without them",
+        folder.string()));
+  if (!damaged_elsewhere.empty())
+    result.advice.push_back(fmt::format(
+        "missing, or damaged outside slices: delete what is there of {} and run `gyrus prepare`, which "
+        "makes it again",
+        damaged_elsewhere));
+  return result;
+}
+
+Verified verify_path(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) {
+    const auto shards = Manifest::read(path).shards;
+    std::vector<std::string> files;
+    for (const auto& shard : shards) files.push_back(shard.file);
+    return sum_up(path, files, verify_shards(path, shards, num_threads()));
+  }
+  const auto folder = std::filesystem::absolute(path).parent_path();
+  const auto entry = entry_beside(path);
+  auto result =
+      sum_up(folder, {path.filename().string()}, {entry ? verify_shard(folder, *entry) : verify_file(path)});
+  result.every_byte = entry.has_value();
+  if (!entry) result.advice.clear();  // it may be of any folder
+  return result;
+}
+
 int verify(const std::filesystem::path& path, bool as_json) {
   if (!std::filesystem::exists(path)) throw DataError(fmt::format("{} does not exist", path.string()));
-  std::vector<std::string> problems;
-  std::size_t num_shards = 1;
-  const auto add = [&](const ShardProblems& found) {
-    for (const auto& slice : found.slices) problems.push_back(slice.message());
-    problems.insert(problems.end(), found.others.begin(), found.others.end());
-  };
-  if (std::filesystem::is_directory(path)) {
-    const auto manifest = Manifest::read(path);
-    num_shards = manifest.shards.size();
-    for (const auto& found : verify_shards(path, manifest.shards, num_threads())) add(found);
-  } else {
-    add(verify_file(path));
-  }
+  const Verified found = verify_path(path);
   if (as_json) {
-    std::puts(json({{"path", path.string()},
-                    {"shards", num_shards},
-                    {"valid", problems.empty()},
-                    {"problems", problems}})
-                  .dump(1)
-                  .c_str());
+    print_json({{"path", path.string()},
+                {"shards", found.num_shards},
+                {"valid", found.problems.empty()},
+                {"every_byte", found.every_byte},
+                {"problems", found.problems},
+                {"advice", found.advice}});
   } else {
-    for (const auto& problem : problems) log::error("{}", problem);
-    fmt::print("{}: {} shard{}, {}\n", path.string(), num_shards, num_shards == 1 ? "" : "s",
-               problems.empty()
-                   ? "no damage"
-                   : fmt::format("{} problem{}", problems.size(), problems.size() == 1 ? "" : "s"));
+    for (const auto& problem : found.problems) log::error("{}", problem);
+    fmt::print(
+        "{}: {}, {}{}\n", path.string(), counted(found.num_shards, "shard"),
+        found.problems.empty() ? "no damage" : counted(found.problems.size(), "problem"),
+        found.every_byte ? "" : "; no manifest lists it, so only its slices and their index were checked");
+    for (const auto& advice : found.advice) fmt::print("{}\n", advice);
   }
-  return static_cast<int>(problems.empty() ? ExitCode::finished : ExitCode::data);
+  return static_cast<int>(found.problems.empty() ? ExitCode::finished : ExitCode::data);
 }
 
 /// What was typed.
 struct Arguments {
-  std::string path, target, codec = "deflate", quantise = "none";
+  std::string path, target, codec = "deflate", quantise;
   std::int64_t shard_volumes = 0;
   bool as_json = false, clear = false;
 };
+
+/// These actions need a manifest.
+void refuse_foreign(const std::filesystem::path& root) {
+  if (is_foreign(root))
+    throw DataError(fmt::format(
+        "{} has HDF5 files of another program: make shards of them with `gyrus shards repack {} NEW`",
+        root.string(), root.string()));
+}
 
 int repack_shards(const Arguments& given) {
   const auto begin = std::chrono::steady_clock::now();
   repack(given.path, given.target,
          {.codec = codec_named(given.codec),
-          .quantises = given.quantise == "uint16",
+          .quantises = given.quantise.empty() ? std::nullopt : std::optional(given.quantise == "uint16"),
           .shard_volumes = given.shard_volumes,
           .num_threads = num_threads()});
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
   std::uint64_t bytes = 0;
   const auto manifest = Manifest::read(given.target);
   for (const auto& shard : manifest.shards) bytes += shard.bytes;
-  fmt::print("{}: {} shards, {:.1f} MB, {}{}, in {:.1f} s\n", given.target, manifest.shards.size(),
-             static_cast<double>(bytes) / 1e6, given.codec, given.quantise == "none" ? "" : ", uint16",
-             seconds.count());
+  fmt::print("{}: {}, {:.1f} MB, {}{}, in {:.1f} s\n", given.target, counted(manifest.shards.size(), "shard"),
+             static_cast<double>(bytes) / 1e6, given.codec,
+             manifest.shards.front().layout.quantisation ? ", uint16" : "", seconds.count());
   return 0;
 }
 
@@ -204,7 +274,10 @@ int shards_verb(const std::vector<std::string>& arguments) {
   auto* const ls = command("ls", "list the shards", data_set);
   auto* const stat = command("stat", "sum up the sets", data_set);
   auto* const check =
-      command("verify", "read every byte and name what is damaged", "such a folder, or one shard");
+      command("verify",
+              "read every byte and name what is damaged; without a manifest that lists it, of one shard "
+              "only the slices and their index",
+              "such a folder, or one shard");
   for (auto* const one : {ls, stat, check}) one->add_flag("--json", given.as_json, "print JSON");
 
   auto* const repacking =
@@ -216,9 +289,11 @@ int shards_verb(const std::vector<std::string>& arguments) {
   repacking->add_option("--codec", given.codec, "none, deflate, lz4 or zstd")
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(codec_names), std::end(codec_names))))
       ->capture_default_str();
-  repacking->add_option("--quantise", given.quantise, "uint16: keep intensities as 16-bit integers")
-      ->check(CLI::IsMember({"none", "uint16"}))
-      ->capture_default_str();
+  repacking
+      ->add_option("--quantise", given.quantise,
+                   "uint16: keep intensities as 16-bit integers; none: refuse a source that has them so; "
+                   "without it as the source has them")
+      ->check(CLI::IsMember({"none", "uint16"}));
   repacking
       ->add_option("--shard-volumes", given.shard_volumes,
                    "volumes per shard; without it as the source has them")
@@ -229,10 +304,11 @@ int shards_verb(const std::vector<std::string>& arguments) {
   quarantine->add_flag("--clear", given.clear, "take every slice out of quarantine");
 
   if (!parse_arguments(app, arguments)) return 0;
+  if (*repacking) return repack_shards(given);
+  refuse_foreign(given.path);
   if (*ls) return list_shards(given.path, given.as_json);
   if (*stat) return show_statistics(given.path, given.as_json);
   if (*check) return verify(given.path, given.as_json);
-  if (*repacking) return repack_shards(given);
   return quarantine_slices(given);
 }
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "launch/error.hpp"
+#include "launch/temporary_files.hpp"
 
 namespace gyrus {
 namespace {
@@ -55,7 +56,7 @@ void sync_to_disk(const std::filesystem::path& path) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  const std::filesystem::path temporary = path.string() + fmt::format("{}{}", temporary_suffix, ::getpid());
+  const std::filesystem::path temporary = temporary_name(path);
   try {
     FileDescriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (!file) fail("write", path, errno);

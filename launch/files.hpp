@@ -26,9 +26,6 @@ void write_all(const FileDescriptor& file, std::span<const std::byte> bytes,
 /// Reads a whole file. @throws DataError naming the path and the system's reason
 std::string read_file(const std::filesystem::path& path);
 
-/// What follows the name of a file while it is written.
-inline constexpr const char* temporary_suffix = ".tmp";
-
 /// Writes `content` so that a reader sees either the old file or the whole new one: temporary name in the
 /// same folder, fsync, rename, fsync of the folder. @throws DataError (full or read-only disk) and leaves no
 /// temporary file

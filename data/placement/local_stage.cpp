@@ -13,11 +13,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "data/in_threads.hpp"
 #include "launch/error.hpp"
 #include "launch/log.hpp"
+#include "launch/temporary_files.hpp"
 
 namespace gyrus {
 namespace {
@@ -109,12 +111,10 @@ bool is_idle(const Copy& copy) {
 }
 
 /// What a job that was killed has left of files that it was writing.
-void remove_unfinished(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& file : fs::directory_iterator(folder))
-    if (file.path().filename().string().find(temporary_suffix) != std::string::npos)
-      files.push_back(file.path());
-  for (const auto& file : files) fs::remove(file);
+void remove_unfinished(const fs::path& folder, const std::vector<ManifestShard>& shards) {
+  std::set<std::string> names = {complete_file};
+  for (const auto& shard : shards) names.insert(shard.file);
+  remove_temporary_files(folder, names);
 }
 
 /// The bytes of a shard; nothing, with a warning, when it is missing or damaged: it is read where it is then,
@@ -172,7 +172,7 @@ LocalStage::LocalStage(const StageOptions& options, const fs::path& root,
   gyrus::create_directories(folder_);  // another job may have removed it to make room
   in_use_ = open_lock(folder_ / in_use_file);
   wait_for_lock(in_use_, LOCK_SH, folder_ / in_use_file);
-  remove_unfinished(folder_);
+  remove_unfinished(folder_, shards);
   make_room(bytes_of(shards), limit);
   if (copy_shards(root, shards, num_threads))
     write_file_atomically(folder_ / complete_file, root.string() + "\n");

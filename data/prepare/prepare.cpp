@@ -8,9 +8,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "data/dataset.hpp"
 #include "data/exclusions.hpp"
+#include "data/prepare/folder.hpp"
 #include "data/prepare/make_shards.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/quarantine.hpp"
@@ -21,6 +23,7 @@
 #include "launch/files.hpp"
 #include "launch/log.hpp"
 #include "launch/owned_lock.hpp"
+#include "launch/temporary_files.hpp"
 #include "launch/topology.hpp"
 
 namespace gyrus {
@@ -28,7 +31,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* lock_file = "prepare.lock";
 constexpr std::size_t max_failures_named = 20;
 
 /// The manifest that vouches for shards in `root`, if there is a usable one. One of other options is an error
@@ -138,29 +140,11 @@ class Preparation {
   }
 
  private:
-  /// Finds out what is there already and what there should be.
+  /// Finds out what is there already and what there should be, and takes the folder.
   /// @return whether this machine has the sources to go on with
   bool look() {
-    std::string listed_text, digests_text;
-    on_rank_zero(world_, [&] {
-      const auto manifest = usable_manifest(options_);
-      listed_text = manifest ? manifest->to_json() : "";
-      digests_text = text_of(root_ / SourceDigests::file_name);
-      if (manifest && !has_sources(options_)) {
-        log::info("{} is complete; its sources are not on this machine, so it is used as it is",
-                  options_.root);
-        listed_text = "as it is";
-        return;
-      }
-      if (!manifest) check_steps_are_built(options_);  // else only volumes that have changed need them
-      gyrus::create_directories(root_);
-      lock_.emplace(root_ / lock_file);
-      if (!lock_->is_ours())
-        throw DataError(
-            fmt::format("another preparation of {} runs: {}; wait for it, or choose another data.root",
-                        root_.string(), lock_->owner()));
-    });
-    listed_text_ = world_.broadcast_text(listed_text, 0);
+    on_rank_zero(world_, [&] { find_listed(); });
+    listed_text_ = world_.broadcast_text(listed_text_, 0);
     if (listed_text_ == "as it is") return false;
     on_every_rank(world_, [&] {
       plans_ = divide_into_shards(options_);
@@ -168,8 +152,35 @@ class Preparation {
         log::info("{}", left_out);
     });
     if (!listed_text_.empty()) listed_ = Manifest::parse(listed_text_, options_.root).shards;
+    std::string digests_text;
+    on_rank_zero(world_, [&] {
+      refuse_foreign_files(root_, plans_, listed_);
+      take_folder();
+      digests_text = text_of(root_ / SourceDigests::file_name);
+    });
     digests_.merge(world_.broadcast_text(digests_text, 0));
     return true;
+  }
+
+  void find_listed() {
+    const auto manifest = usable_manifest(options_);
+    listed_text_ = manifest ? manifest->to_json() : "";
+    if (!manifest) check_steps_are_built(options_);  // else only volumes that have changed need them
+    if (!manifest || has_sources(options_)) return;
+    log::info("{} is complete; its sources are not on this machine, so it is used as it is", options_.root);
+    listed_text_ = "as it is";
+  }
+
+  void take_folder() {
+    gyrus::create_directories(root_);
+    lock_.emplace(root_ / shard_format::lock_file);
+    if (!lock_->is_ours())
+      throw DataError(
+          fmt::format("another preparation of {} runs: {}; wait for it, or choose another data.root",
+                      root_.string(), lock_->owner()));
+    std::set<std::string> written = {shard_format::manifest_file, SourceDigests::file_name};
+    for (const auto& plan : plans_) written.insert(plan.file);
+    remove_temporary_files(root_, written);  // of a preparation that was killed
   }
 
   /// Makes this rank's part of the shards.
@@ -256,8 +267,9 @@ int prepare_verb(const std::vector<std::string>& arguments, const CheckConfig& c
   if (world.rank() != 0) return 0;
   const auto dataset = Dataset::open(options);
   for (const auto& set : dataset.sets()) {
-    log::info("  {}: {} volumes of {} slices, {}x{} pixels", set, dataset.volumes(set).size(),
-              dataset.depth(), dataset.height(), dataset.width());
+    const std::size_t count = dataset.volumes(set).size();
+    log::info("  {}: {} volume{} of {} slice{}, {}x{} pixels", set, count, count == 1 ? "" : "s",
+              dataset.depth(), dataset.depth() == 1 ? "" : "s", dataset.height(), dataset.width());
   }
   return 0;
 }

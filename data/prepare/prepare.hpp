@@ -13,7 +13,8 @@ namespace gyrus {
 /// changed. Collective; shards are divided over the ranks, volumes over each rank's cores, and rank 0 writes
 /// the manifest last. An interrupted preparation goes on where it stopped.
 /// @return whether anything had to be made
-/// A folder that was prepared with other options stays as it is.
+/// A folder that was prepared with other options, or has files of another program where shards belong, stays
+/// as it is.
 /// @throws AgreedError on every rank when any rank fails, with the exit code of that failure; when volumes
 /// fail and data.on_error=fail, after all others are done
 bool prepare_dataset(const DataOptions& options, const mpi::Communicator& world);

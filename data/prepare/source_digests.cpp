@@ -3,28 +3,50 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "data/json_text.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 
 namespace gyrus {
+namespace {
+
+/// null when the text is not JSON.
+nlohmann::json document_of(const std::string& text) {
+  try {
+    return parse_json(text, SourceDigests::file_name);
+  } catch (const DataError&) {
+    return nullptr;
+  }
+}
+
+bool is_entry(const nlohmann::json& entry) {
+  return entry.is_array() && entry.size() == 3 && entry[0].is_number_unsigned() &&
+         entry[1].is_number_integer() && entry[2].is_number_unsigned();
+}
+
+}  // namespace
 
 SourceDigests::SourceDigests(const std::string& earlier) {
   merge(earlier);
 }
 
 void SourceDigests::merge(const std::string& json) {
-  const auto document = nlohmann::json::parse(json, nullptr, false);
+  const auto document = document_of(json);
   if (!document.is_object()) return;
   const std::lock_guard lock(mutex_);
   for (const auto& [file, entry] : document.items()) {
-    const bool sound = entry.is_array() && entry.size() == 3 && entry[0].is_number_unsigned() &&
-                       entry[1].is_number_integer() && entry[2].is_number_unsigned();
-    if (sound) known_[file] = {entry[0], entry[1], entry[2]};
+    if (is_entry(entry)) known_[file] = {entry[0], entry[1], entry[2]};
   }
+}
+
+bool SourceDigests::is_of_kind(const std::string& text) {
+  const auto document = document_of(text);
+  return document.is_object() && std::all_of(document.begin(), document.end(), is_entry);
 }
 
 std::string SourceDigests::to_json() const {

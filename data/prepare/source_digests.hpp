@@ -17,6 +17,9 @@ class SourceDigests {
   /// Starts with what `to_json` gave earlier; text that is not of that kind counts as nothing.
   explicit SourceDigests(const std::string& earlier = "");
 
+  /// Whether the text is what `to_json` gives.
+  static bool is_of_kind(const std::string& text);
+
   /// XXH3 of the file's bytes. @throws DataError when it cannot be read
   std::uint64_t of(const std::filesystem::path& file);
 

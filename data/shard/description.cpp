@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "data/json_text.hpp"
 #include "data/storage/h5.hpp"
 #include "launch/error.hpp"
 
@@ -22,7 +23,8 @@ std::vector<std::int64_t> totals(const h5::File& file, int table, const ShardLay
   return totals;
 }
 
-void read_volumes(const h5::File& file, ShardDescription& description) {
+/// @param where  for messages, in front of names of tables
+void read_volumes(const h5::File& file, const std::string& where, ShardDescription& description) {
   const auto& layout = description.layout;
   const auto count = static_cast<std::size_t>(layout.num_volumes);
   const auto ids = file.read_texts(format::volume_ids), subjects = file.read_texts(format::volume_subjects);
@@ -56,7 +58,8 @@ void read_volumes(const h5::File& file, ShardDescription& description) {
     Provenance& provenance = description.provenances.emplace_back();
     for (int row = 0; row < 3; ++row)
       std::copy_n(&affines[12 * i + 4 * row], 4, provenance.affine[row].begin());
-    provenance.sources = json::parse(sources[i]).get<std::map<std::string, std::string>>();
+    provenance.sources =
+        parse_json(sources[i], where + format::volume_sources).get<std::map<std::string, std::string>>();
   }
 }
 
@@ -67,14 +70,17 @@ ShardDescription ShardDescription::of_file(const std::filesystem::path& path) {
   description.layout = ShardLayout::of_file(path);
   const std::lock_guard lock(h5::library_mutex());
   const auto file = h5::File::open(path);
+  const std::string where = path.string() + ": ";
   try {
     description.set = file.text_attribute("/", format::set_attribute);
     description.recipe = file.text_attribute("/", format::recipe_attribute);
-    description.preparation = json::parse(file.text_attribute("/", format::preparation_attribute))
+    description.preparation = parse_json(file.text_attribute("/", format::preparation_attribute),
+                                         where + format::preparation_attribute)
                                   .get<std::map<std::string, std::string>>();
-    for (const json& volume : json::parse(file.text_attribute("/", format::skipped_attribute)))
+    for (const json& volume :
+         parse_json(file.text_attribute("/", format::skipped_attribute), where + format::skipped_attribute))
       description.skipped.push_back({volume.at(0), volume.at(1)});
-    read_volumes(file, description);
+    read_volumes(file, where, description);
   } catch (const json::exception& problem) {
     throw DataError(fmt::format("{} is damaged: {}", path.string(), problem.what()));
   }

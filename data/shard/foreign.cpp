@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -34,6 +35,29 @@ std::string set_of(const fs::path& file) {
   return is_numbered ? stem.substr(0, dash) : stem;
 }
 
+/// As many as a NIfTI file may have.
+constexpr std::int64_t max_voxels = std::int64_t{1} << 30;
+/// More than any filter packs into a byte: deflate reaches 1032, Zstandard some 30 000.
+constexpr double max_voxels_per_byte = 1e5;
+
+/// A tiny file may claim any shape; reading it would never end.
+void check_size(const std::vector<std::int64_t>& shape, const fs::path& path) {
+  double voxels = 1.0;
+  for (const std::int64_t size : shape) voxels *= static_cast<double>(static_cast<std::uint64_t>(size));
+  const auto bytes = fs::file_size(path);
+  if (voxels > max_voxels_per_byte * static_cast<double>(bytes))
+    throw DataError(
+        fmt::format("{}: dataset '{}' claims {:.3g} voxels, which cannot be in a file of {} bytes",
+                    path.string(), format::image, voxels, bytes));
+}
+
+/// Nothing in a training or an evaluation survives them.
+Fault not_finite(const char* array, std::int64_t slice, std::span<const float> values) {
+  if (std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }))
+    return std::nullopt;
+  return fmt::format("slice {} of dataset '{}' has values that are NaN or infinite", slice, array);
+}
+
 /// image: [volumes, slices, rows, columns], or [slices, rows, columns] of one volume or of several of
 /// `slices_per_volume` each.
 ShardLayout layout_of(const h5::File& file, const fs::path& path) {
@@ -46,6 +70,7 @@ ShardLayout layout_of(const h5::File& file, const fs::path& path) {
         fmt::format("{}: dataset '{}' has {} dimensions; [slices, rows, columns] or [volumes, slices, "
                     "rows, columns] is wanted",
                     path.string(), format::image, shape.size()));
+  check_size(shape, path);
   ShardLayout layout{.has_index = false};
   layout.height = shape[shape.size() - 2];
   layout.width = shape[shape.size() - 1];
@@ -54,9 +79,14 @@ ShardLayout layout_of(const h5::File& file, const fs::path& path) {
     layout.depth = file.attribute<std::int64_t>("/", format::depth_attribute);
   const std::int64_t num_slices = shape.size() == 4 ? shape[0] * shape[1] : shape[0];
   if (layout.depth < 1 || layout.height < 1 || layout.width < 1 || num_slices % layout.depth != 0)
-    throw DataError(
-        fmt::format("{}: {} slices are no whole volumes of {}", path.string(), num_slices, layout.depth));
+    throw DataError(fmt::format("{}: {} slice{} {} no whole volumes of {}", path.string(), num_slices,
+                                num_slices == 1 ? "" : "s", num_slices == 1 ? "is" : "are", layout.depth));
   layout.num_volumes = num_slices / layout.depth;
+  if (layout.depth * layout.height * layout.width > max_voxels)
+    throw DataError(fmt::format(
+        "{}: a volume of {} slices of {}x{} pixels has more than {} voxels; is the attribute "
+        "'{}' missing?",
+        path.string(), layout.depth, layout.height, layout.width, max_voxels, format::depth_attribute));
   for (const char* array : {format::mask, format::lesion})
     if (file.has(array) && file.shape(array) != shape)
       throw DataError(
@@ -69,8 +99,8 @@ std::vector<std::string> names_in(const h5::File& file, const char* table, const
   if (file.has(table)) {
     auto names = file.read_texts(table);
     if (static_cast<std::int64_t>(names.size()) == num_volumes) return names;
-    throw DataError(
-        fmt::format("{}: {} has {} names for {} volumes", path.string(), table, names.size(), num_volumes));
+    throw DataError(fmt::format("{}: {} has {} name{} for {} volume{}", path.string(), table, names.size(),
+                                names.size() == 1 ? "" : "s", num_volumes, num_volumes == 1 ? "" : "s"));
   }
   const std::string stem = path.stem().string();
   if (num_volumes == 1) return {stem};
@@ -138,7 +168,8 @@ bool is_foreign(const fs::path& root) {
 
 Manifest describe_foreign(const fs::path& root) {
   Manifest manifest;
-  manifest.name = root.filename().string();
+  const fs::path whole = fs::absolute(root).lexically_normal();  // "set/" and "." have no last name
+  manifest.name = (whole.has_filename() ? whole : whole.parent_path()).filename().string();
   manifest.preparation = {{"kind", "hdf5"}};
   for (const auto& file : hdf5_files(root)) manifest.shards.push_back(describe(file));
   if (manifest.shards.empty()) throw DataError(fmt::format("{} has no HDF5 files", root.string()));
@@ -172,11 +203,12 @@ Fault ForeignReader::read_image(std::int64_t slice, float* values) const {
   } catch (const DataError& problem) {
     return problem.what();
   }
-  if (!layout_.quantisation) return std::nullopt;
-  const auto scale = static_cast<float>(layout_.quantisation->scale);
-  const auto offset = static_cast<float>(layout_.quantisation->offset);
-  for (std::size_t i = 0; i < pixels; ++i) values[i] = offset + scale * values[i];
-  return std::nullopt;
+  if (layout_.quantisation) {
+    const auto scale = static_cast<float>(layout_.quantisation->scale);
+    const auto offset = static_cast<float>(layout_.quantisation->offset);
+    for (std::size_t i = 0; i < pixels; ++i) values[i] = offset + scale * values[i];
+  }
+  return not_finite(format::image, slice, std::span(values, pixels));
 }
 
 /// Without a mask, the brain is where the image is not 0; without lesions there are none.
@@ -190,12 +222,14 @@ Fault ForeignReader::read_labels(Array array, std::int64_t slice, std::uint8_t* 
   if (array == Array::mask && !has_mask_) {
     if (Fault fault = read_image(slice, labels.data())) return fault;
   } else {
+    const char* const name = format::arrays[static_cast<int>(array)];
     try {
       const std::lock_guard lock(h5::library_mutex());
-      file_.read_slice(format::arrays[static_cast<int>(array)], slice, std::span(labels));
+      file_.read_slice(name, slice, std::span(labels));
     } catch (const DataError& problem) {
       return problem.what();
     }
+    if (Fault fault = not_finite(name, slice, labels)) return fault;
   }
   std::transform(labels.begin(), labels.end(), values, [](float value) { return value != 0.0f; });
   return std::nullopt;

@@ -51,5 +51,6 @@ inline constexpr const char* volume_affines = "volumes/affine";    // float64 [v
 
 inline constexpr const char* manifest_file = "manifest.json";
 inline constexpr const char* manifest_format = "gyrus-dataset";
+inline constexpr const char* lock_file = "prepare.lock";  // held by who writes shards in the folder
 
 }  // namespace gyrus::shard_format

@@ -7,6 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "data/json_text.hpp"
 #include "data/shard/format.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
@@ -196,8 +197,7 @@ Manifest Manifest::read(const std::filesystem::path& root) {
 }
 
 Manifest Manifest::parse(const std::string& text, const std::string& where) {
-  json document = json::parse(text, nullptr, false);
-  if (document.is_discarded()) throw DataError(fmt::format("{} is not JSON: the file is damaged", where));
+  json document = parse_json(text, where);
   if (!document.is_object() || document.value("format", json()) != shard_format::manifest_format) {
     throw DataError(fmt::format("{} is not the manifest of a Gyrus data set", where));
   }

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "data/json_text.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shard/verify.hpp"
 #include "launch/error.hpp"
@@ -31,9 +32,10 @@ void add_whole(const ManifestShard& shard, const std::string& reason, std::vecto
 std::vector<QuarantinedSlice> read_quarantine(const std::filesystem::path& root) {
   const auto path = root / quarantine_file;
   if (!std::filesystem::exists(path)) return {};
-  const auto document = json::parse(read_file(path), nullptr, false);
+  const std::string text = read_file(path);
   std::vector<QuarantinedSlice> slices;
   try {
+    const json document = parse_json(text, path.string());
     if (document.at("format") != quarantine_format) throw DataError("");
     for (const json& entry : document.at("slices"))
       slices.push_back({entry.at("shard"), entry.at("volume"), entry.at("slice"), entry.at("subject"),

@@ -11,10 +11,12 @@
 #include "data/shard/foreign.hpp"
 #include "data/shard/reader.hpp"
 #include "data/shard/shard_cache.hpp"
+#include "data/shard/verify.hpp"
 #include "data/shard/writer.hpp"
 #include "launch/error.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
+#include "launch/owned_lock.hpp"
 
 namespace gyrus {
 namespace {
@@ -38,13 +40,13 @@ class Repacker {
   Repacker(const fs::path& source, const RepackOptions& options)
       : source_(source),
         options_(options),
-        manifest_(is_foreign(source) ? describe_foreign(source) : Manifest::read(source)) {
-    for (const ManifestShard& shard : manifest_.shards) {
-      const fs::path path = source / shard.file;
-      slices_.push_back(open_slices(path, shard.layout));
-      descriptions_.push_back(shard.layout.has_index ? std::optional(ShardDescription::of_file(path))
-                                                     : std::nullopt);
-    }
+        manifest_(is_foreign(source) ? describe_foreign(source) : Manifest::read(source)),
+        slices_(places_of_shards(), ShardCache::default_bytes, options.num_threads) {
+    check_source();
+    for (const ManifestShard& shard : manifest_.shards)
+      descriptions_.push_back(shard.layout.has_index
+                                  ? std::optional(ShardDescription::of_file(source / shard.file))
+                                  : std::nullopt);
   }
 
   Manifest write(const fs::path& target) {
@@ -52,13 +54,43 @@ class Repacker {
     result.name = manifest_.name;
     result.preparation = manifest_.preparation;
     result.folders = manifest_.folders;
-    const bool is_quantised = options_.quantises || quantisation_of(manifest_.shards.front()).has_value();
-    if (is_quantised) result.preparation["quantise"] = "uint16";
+    if (quantisation_of(manifest_.shards.front())) result.preparation["quantise"] = "uint16";
     for (const Group& group : groups()) result.shards.push_back(write_group(group, result, target));
     return result;
   }
 
+  /// Takes away what `write` wrote before it failed.
+  void remove(const fs::path& target) const {
+    std::error_code ignored;
+    for (const Group& group : groups()) fs::remove(target / group.file, ignored);
+  }
+
  private:
+  std::vector<ShardCache::Shard> places_of_shards() const {
+    std::vector<ShardCache::Shard> places;
+    for (const ManifestShard& shard : manifest_.shards)
+      places.push_back({source_ / shard.file, shard.layout});
+    return places;
+  }
+
+  void check_source() const {
+    std::vector<ManifestShard> ours;
+    for (const ManifestShard& shard : manifest_.shards)
+      if (shard.layout.has_index) ours.push_back(shard);
+    for (const ManifestShard& shard : ours)
+      if (shard.layout.quantisation && options_.quantises == false)
+        throw ConfigError(fmt::format(
+            "--quantise none: {} has its intensities as uint16, and what they have lost does not come "
+            "back; leave the option out to keep them so, or prepare with data.quantise=none",
+            (source_ / shard.file).string()));
+    for (const auto& problems : verify_shards(source_, ours, options_.num_threads))
+      if (!problems.empty())
+        throw DataError(
+            fmt::format("{}; what is damaged is not repacked: `gyrus shards verify {}` names all of it",
+                        problems.others.empty() ? problems.slices.front().message() : problems.others.front(),
+                        source_.string()));
+  }
+
   std::vector<Group> groups() const {
     std::vector<Group> groups;
     std::map<std::string, int> shards_of_set;
@@ -84,7 +116,7 @@ class Repacker {
 
   std::optional<Quantisation> quantisation_of(const ManifestShard& shard) const {
     if (shard.layout.has_index && shard.layout.quantisation) return shard.layout.quantisation;
-    if (!options_.quantises) return std::nullopt;
+    if (!options_.quantises.value_or(false)) return std::nullopt;
     const auto clip = manifest_.preparation.find("clip");
     const bool is_unclipped = clip != manifest_.preparation.end() && clip->second == "false";
     return is_unclipped ? Quantisation::wide_range() : Quantisation::unit_range();
@@ -116,7 +148,8 @@ class Repacker {
 
   Volume read(const Place& place) const {
     const VolumeInfo& info = manifest_.shards[place.shard].volumes[static_cast<std::size_t>(place.volume)];
-    const SliceSource& slices = *slices_[place.shard];
+    const auto opened = slices_.get(place.shard);
+    const SliceSource& slices = *opened;
     const auto pixels = static_cast<std::size_t>(info.height * info.width);
     Volume volume{.id = info.id,
                   .subject = info.subject,
@@ -150,20 +183,39 @@ class Repacker {
   fs::path source_;
   RepackOptions options_;
   Manifest manifest_;
-  std::vector<std::shared_ptr<const SliceSource>> slices_;
+  mutable ShardCache slices_;  // as many open shards as threads
   std::vector<std::optional<ShardDescription>> descriptions_;
 };
+
+/// The lock's file may stay of an earlier call.
+void check_is_unused(const fs::path& target) {
+  if (!fs::is_directory(target)) return;
+  for (const auto& entry : fs::directory_iterator(target))
+    if (entry.path().filename() != shard_format::lock_file)
+      throw DataError(fmt::format("{} is not empty: name a new folder for the shards", target.string()));
+}
 
 }  // namespace
 
 void repack(const fs::path& source, const fs::path& target, const RepackOptions& options) {
-  if (fs::exists(target) && !fs::is_empty(target))
-    throw DataError(fmt::format("{} is not empty: name a new folder for the shards", target.string()));
+  check_is_unused(target);
   Repacker repacker(source, options);
   gyrus::create_directories(target);
-  if (const fs::path exclusions = source / exclusions_file; fs::exists(exclusions))
-    write_file_atomically(target / exclusions_file, read_file(exclusions));
-  repacker.write(target).write(target);
+  const OwnedLock lock(target / shard_format::lock_file);
+  if (!lock.is_ours())
+    throw DataError(fmt::format("another job writes shards in {}: {}; wait for it, or name another folder",
+                                target.string(), lock.owner()));
+  check_is_unused(target);  // another may have filled it meanwhile
+  try {
+    if (const fs::path exclusions = source / exclusions_file; fs::exists(exclusions))
+      write_file_atomically(target / exclusions_file, read_file(exclusions));
+    repacker.write(target).write(target);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(target / exclusions_file, ignored);
+    repacker.remove(target);
+    throw;
+  }
 }
 
 }  // namespace gyrus

@@ -1,15 +1,21 @@
 #include "data/storage/h5.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <numeric>
 
 #include "data/storage/h5_filters.hpp"
 #include "launch/error.hpp"
+#include "launch/files.hpp"
 
 static_assert(std::endian::native == std::endian::little,
               "files are little-endian and read without conversion");
@@ -87,6 +93,22 @@ std::string trimmed(const char* text, std::size_t length) {
   return std::string(text, end);
 }
 
+/// HDF5 tells no more than that a file does not open.
+std::string why_not_opened(const std::filesystem::path& path) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return fmt::format("cannot be read: {}", std::strerror(errno));
+  const char* const locking = std::getenv("HDF5_USE_FILE_LOCKING");
+  const bool locks =
+      locking != nullptr && std::strcmp(locking, "FALSE") != 0 && std::strcmp(locking, "0") != 0;
+  const bool is_locked = locks && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
+  if (is_locked)
+    return fmt::format(
+        "cannot be opened: another program may have it locked, and HDF5_USE_FILE_LOCKING is {}; "
+        "wait for it, or unset the variable",
+        locking);
+  return H5Fis_hdf5(path.c_str()) > 0 ? "is a damaged or truncated HDF5 file" : "is not an HDF5 file";
+}
+
 }  // namespace
 
 std::mutex& library_mutex() {
@@ -108,12 +130,7 @@ File File::open(const std::filesystem::path& path) {
   Properties access(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_file_locking(access.get(), false, true);
   const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
-  if (id < 0) {
-    const bool starts_right = H5Fis_hdf5(path.c_str()) > 0;
-    throw DataError(
-        fmt::format("{} {}", path.string(),
-                    starts_right ? "is a damaged or truncated HDF5 file" : "is not an HDF5 file"));
-  }
+  if (id < 0) throw DataError(fmt::format("{} {}", path.string(), why_not_opened(path)));
   return File(id, path.string());
 }
 

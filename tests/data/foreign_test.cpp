@@ -1,7 +1,10 @@
 // HDF5 files of other programs, read through the library and converted.
 #include "data/shard/foreign.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <limits>
 
 #include "data/dataset.hpp"
 #include "data/options.hpp"
@@ -95,6 +98,46 @@ TEST_F(Foreign, RepackedTheyAreShardsWithTheSameSlices) {
     EXPECT_EQ(shards.volumes("test")[i].label, files.volumes("test")[i].label);
   }
   EXPECT_FALSE(is_foreign(target_ / "new"));
+}
+
+TEST_F(Foreign, ATrailingSlashDoesNotTakeTheName) {
+  write_labelled("test-0.h5");
+  for (const char* end : {"", "/", "/."})
+    EXPECT_EQ(describe_foreign(root_.path().string() + end).name, root_.path().filename().string()) << end;
+}
+
+TEST_F(Foreign, IntensitiesThatAreNotFiniteAreRefused) {
+  for (const char* array : {"image", "mask"}) {
+    for (const float value :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      auto file = h5::File::create_in_memory();
+      auto spoiled = ramp(24);
+      spoiled[20] = value;  // in the last of two slices
+      file.write<float>("image", {2, 3, 4}, array == std::string("image") ? spoiled : ramp(24));
+      file.write<float>("mask", {2, 3, 4}, array == std::string("mask") ? spoiled : ramp(24));
+      write_file(file, root_ / "train.h5");
+      const auto text = error_of<DataError>([&] { repack(root_.path(), target_ / "new", {}); });
+      EXPECT_THAT(text, HasSubstr((root_ / "train.h5").string()));
+      EXPECT_THAT(
+          text, HasSubstr(fmt::format("slice 1 of dataset '{}' has values that are NaN or infinite", array)));
+    }
+  }
+}
+
+TEST_F(Foreign, AnAbsurdShapeIsRefused) {
+  auto endless = h5::File::create_in_memory();
+  endless.create_sliced("image", {std::int64_t{1} << 40, 8, 8}, h5::Type::f32, Codec::deflate);
+  endless.write_attribute("/", "slices_per_volume", std::int64_t{1});
+  write_file(endless, root_ / "train.h5");
+  EXPECT_THAT(problem(),
+              HasSubstr("train.h5: dataset 'image' claims 7.04e+13 voxels, which cannot be in a file of"));
+  auto large = h5::File::create_in_memory();
+  large.create_sliced("image", {2000, 1000, 1000}, h5::Type::u8, Codec::deflate);
+  large.write<float>("others", {32, 1024}, std::vector<float>(32 * 1024));
+  write_file(large, root_ / "train.h5");
+  EXPECT_THAT(problem(),
+              HasSubstr("a volume of 2000 slices of 1000x1000 pixels has more than 1073741824 voxels; is "
+                        "the attribute 'slices_per_volume' missing?"));
 }
 
 TEST_F(Foreign, FilesThatCannotBeSlicesAreNamedWithTheReason) {

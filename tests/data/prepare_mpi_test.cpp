@@ -6,7 +6,9 @@
 #include "data/prepare/prepare.hpp"
 #include "data/shard/description.hpp"
 #include "data/shard/manifest.hpp"
+#include "data/shard/quarantine.hpp"
 #include "data/source/cohort.hpp"
+#include "data/storage/h5.hpp"
 #include "launch/files.hpp"
 #include "launch/log.hpp"
 #include "tests/data/support.hpp"
@@ -109,6 +111,102 @@ TEST_F(Prepare, AManifestOfSomethingElseIsNotOverwritten) {
   const auto text = test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); });
   EXPECT_THAT(text, HasSubstr("manifest.json is not of a Gyrus data set and would be overwritten"));
   EXPECT_EQ(read_file(root_ / "manifest.json"), "{\"name\": \"a web page\"}");
+}
+
+/// Refused again and again, and the file stays as it was: a first refusal leaves no trace that a second call
+/// could take for an earlier preparation.
+class PrepareAmongForeignFiles : public Prepare {
+ protected:
+  /// Collective: rank 0 writes.
+  void expect_refused(const std::string& file, const std::string& bytes, const std::string& message) {
+    world_.barrier();
+    if (world_.rank() == 0) {
+      std::filesystem::create_directories(root_);
+      test::write_text(root_ / file, bytes);
+    }
+    world_.barrier();
+    for (int i = 0; i < 2; ++i)
+      EXPECT_THAT(test::error_of<AgreedError>([&] { prepare_dataset(options_, world_); }),
+                  HasSubstr((root_ / file).string() + message));
+    EXPECT_EQ(read_file(root_ / file), bytes);
+    world_.barrier();
+    if (world_.rank() == 0) std::filesystem::remove(root_ / file);
+    world_.barrier();
+  }
+  static std::string bytes_of(const h5::File& file) {
+    const auto bytes = file.image();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  static constexpr const char* not_a_shard =
+      " is not a Gyrus shard and would be overwritten: choose another data.root, or delete it";
+};
+
+TEST_F(PrepareAmongForeignFiles, FilesUnderTheNamesOfShardsAreNotOverwritten) {
+  auto foreign = h5::File::create_in_memory();
+  foreign.write<float>("temperatures", {2}, std::vector<float>{1, 2});
+  expect_refused("train-00001.h5", bytes_of(foreign), not_a_shard);
+  foreign.write_attribute("/", "format", std::int64_t{5});
+  expect_refused("train-00000.h5", bytes_of(foreign), not_a_shard);
+  expect_refused("val-00000.h5", "a table of values", not_a_shard);
+  prepare_dataset(options_, world_);
+  expect_refused("train-00000.h5", bytes_of(foreign), not_a_shard);  // the preparation knows its own
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+}
+
+TEST_F(PrepareAmongForeignFiles, ForeignSourcesAreNotOverwritten) {
+  const char* const message = " is not a list of sources by `gyrus prepare` and would be overwritten";
+  expect_refused("sources.json", "{\"news\": [\"https://a\", 1, 2]}", message);
+  expect_refused("sources.json", "[]", message);
+  expect_refused("sources.json", std::string(2'000'000, '['), message);
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+}
+
+TEST_F(PrepareAmongForeignFiles, AShardOfAnotherVersionIsMadeAnew) {
+  auto newer = h5::File::create_in_memory();
+  newer.write_attribute("/", "format", "gyrus-shard");
+  newer.write_attribute("/", "version", std::int64_t{7});
+  world_.barrier();
+  if (world_.rank() == 0) {
+    std::filesystem::create_directories(root_);
+    test::write_text(root_ / "train-00000.h5", bytes_of(newer));
+  }
+  world_.barrier();
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_EQ(Dataset::open(options_).volumes("train").size(), 7u);
+}
+
+TEST_F(Prepare, WhatAKilledPreparationLeftIsRemoved) {
+  const std::vector<std::string> leftovers = {"train-00000.h5.tmp17", "val-00000.h5.tmpnode.17",
+                                              "manifest.json.tmpnode.17", "sources.json.tmpnode.17"};
+  if (world_.rank() == 0) {
+    std::filesystem::create_directories(root_);
+    for (const auto& name : leftovers) test::write_text(root_ / name, "half");
+    test::write_text(root_ / "notes.txt.tmp17", "of somebody");
+  }
+  world_.barrier();
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  world_.barrier();
+  for (const auto& name : leftovers) EXPECT_FALSE(std::filesystem::exists(root_ / name)) << name;
+  EXPECT_TRUE(std::filesystem::exists(root_ / "notes.txt.tmp17"));
+}
+
+TEST_F(Prepare, ADeletedShardAndTheDamagedOnesInQuarantineAreMadeAgain) {
+  prepare_dataset(options_, world_);
+  const std::string first = read_file(root_ / "train-00000.h5"), second = read_file(root_ / "train-00001.h5");
+  world_.barrier();
+  if (world_.rank() == 0) {
+    std::filesystem::remove(root_ / "train-00000.h5");
+    const auto index = h5::File::open(root_ / "train-00001.h5").read<std::uint64_t>("index/mask");
+    std::string damaged = second;
+    damaged[index[0] + 3] ^= 0x20;
+    test::write_text(root_ / "train-00001.h5", damaged);
+    write_quarantine(root_, {{"train-00001.h5", 0, 0, "phantom-train-0003", "its digest is wrong"}});
+  }
+  world_.barrier();
+  EXPECT_TRUE(prepare_dataset(options_, world_));
+  EXPECT_EQ(read_file(root_ / "train-00000.h5"), first);
+  EXPECT_EQ(read_file(root_ / "train-00001.h5"), second);
+  EXPECT_TRUE(read_quarantine(root_).empty());
 }
 
 TEST_F(Prepare, ADataSetOfOtherOptionsIsNotReplaced) {

@@ -1,11 +1,12 @@
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <hdf5.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 #include <csignal>
 
-#include "data/dataset.hpp"
-#include "data/prepare/prepare.hpp"
 #include "data/shard/description.hpp"
 #include "data/shard/format.hpp"
 #include "data/shard/manifest.hpp"
@@ -13,10 +14,9 @@
 #include "data/shard/shard_cache.hpp"
 #include "data/shard/verify.hpp"
 #include "data/shard/writer.hpp"
-#include "data/source/cohort.hpp"
 #include "data/storage/h5.hpp"
 #include "launch/files.hpp"
-#include "tests/data/prepared.hpp"
+#include "tests/data/support.hpp"
 
 namespace gyrus {
 namespace {
@@ -272,6 +272,35 @@ TEST_F(Shard, ATruncatedFileIsRefusedAtEveryLength) {
   }
 }
 
+/// A fresh process, as HDF5 asks its environment once.
+TEST_F(Shard, AFileThatAnotherProgramHasLockedIsNamedAsSuch) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  ::setenv("HDF5_USE_FILE_LOCKING", "TRUE", 1);
+  EXPECT_EXIT(
+      {
+        const FileDescriptor other(::open(path().c_str(), O_RDWR | O_CLOEXEC));
+        if (::flock(other.get(), LOCK_EX) != 0) std::exit(2);
+        std::fputs(opening_error(path()).c_str(), stderr);
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0), "another program may have it locked, and HDF5_USE_FILE_LOCKING is TRUE");
+  ::unsetenv("HDF5_USE_FILE_LOCKING");
+}
+
+TEST_F(Shard, WithoutADescriptorLeftTheSystemsReasonIsNamed) {
+  const auto shard = path();
+  ASSERT_EQ(opening_error(shard), "");
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::close(next);
+  const rlimit none{.rlim_cur = static_cast<rlim_t>(next), .rlim_max = before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  const auto text = opening_error(shard);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(text, shard.string() + " cannot be read: Too many open files");
+}
+
 TEST_F(Shard, ForeignAndMissingFilesAreRefusedWithTheReason) {
   test::write_text(scratch_ / "text.h5", "hello");
   EXPECT_THAT(opening_error(scratch_ / "text.h5"), HasSubstr("is not an HDF5 file"));
@@ -348,104 +377,6 @@ TEST_F(Shard, ABoundedNumberStaysOpen) {
   EXPECT_EQ(by_count.get(0)->path(), moved);
   std::vector<float> image(48);
   EXPECT_FALSE(held->read_image(0, image.data()));  // still usable by who holds it
-}
-
-/// A small prepared phantom.
-class PreparedDataset : public test::Prepared {
- protected:
-  std::string opening_error() {
-    return error_of<DataError>([&] { Dataset::open(root()); });
-  }
-};
-
-TEST_F(PreparedDataset, HasTheSetsVolumesAndSlicesOfTheCohort) {
-  const auto dataset = Dataset::open(root());
-  EXPECT_EQ(dataset.sets(), (std::vector<std::string>{"train", "val", "test"}));
-  EXPECT_EQ(dataset.volumes("train").size(), 7u);
-  EXPECT_EQ(dataset.volumes("test").size(), 1u);
-  EXPECT_EQ(dataset.depth(), 5);
-  EXPECT_EQ(dataset.height(), 20);
-  EXPECT_EQ(dataset.width(), 18);
-  const auto entries = list_cohort(options());
-  for (std::int64_t i = 0; i < 7; ++i) {
-    const auto expected = make_volume(options(), entries[i]);
-    const auto volume = dataset.read_volume("train", i);
-    EXPECT_EQ(volume.id, expected.id);
-    EXPECT_EQ(volume.image, expected.image);
-    EXPECT_EQ(volume.mask, expected.mask);
-    std::vector<float> slice(360);
-    dataset.read_slice("train", i, 2, slice.data(), nullptr);
-    EXPECT_TRUE(std::equal(slice.begin(), slice.end(), expected.image.begin() + 2 * 360));
-  }
-}
-
-TEST_F(PreparedDataset, AnUnknownSetIsAConfigurationErrorThatNamesTheSets) {
-  const auto dataset = Dataset::open(root());
-  EXPECT_THAT(error_of<ConfigError>([&] { dataset.volumes("vall"); }),
-              HasSubstr("has no set 'vall'; it has: train, val, test"));
-}
-
-TEST_F(PreparedDataset, OtherOptionsThanThePreparedOnesAreAConfigurationError) {
-  auto other = options();
-  other.clip = false;
-  const auto text = error_of<ConfigError>([&] { Dataset::open(other); });
-  EXPECT_THAT(text, HasSubstr("was prepared with data.clip=true, but now it is false: run `gyrus prepare`"));
-  auto free = options();
-  free.loader_threads = 7;  // does not shape slices
-  EXPECT_NO_THROW(Dataset::open(free));
-}
-
-TEST_F(PreparedDataset, MissingAndEmptyFoldersSayWhatToDo) {
-  EXPECT_THAT(error_of<DataError>([] { Dataset::open(std::filesystem::path("/no/such/folder")); }),
-              HasSubstr("is not a folder: make it with `gyrus prepare`"));
-  const Scratch empty;
-  EXPECT_THAT(error_of<DataError>([&] { Dataset::open(empty.path()); }),
-              HasSubstr("the folder is empty; run `gyrus prepare`"));
-  std::filesystem::remove(root() / "manifest.json");
-  EXPECT_THAT(opening_error(), HasSubstr("its preparation was not completed; run `gyrus prepare`"));
-}
-
-TEST_F(PreparedDataset, AMissingShardIsNamed) {
-  std::filesystem::remove(root() / "train-00001.h5");
-  EXPECT_THAT(opening_error(), HasSubstr("train-00001.h5 is missing"));
-}
-
-TEST_F(PreparedDataset, ATruncatedShardIsNamedWithItsSizes) {
-  const std::string whole = read_file(root() / "val-00000.h5");
-  test::write_text(root() / "val-00000.h5", whole.substr(0, 3000));
-  EXPECT_THAT(opening_error(),
-              HasSubstr(fmt::format("val-00000.h5 is truncated: 3000 of {} bytes", whole.size())));
-}
-
-TEST_F(PreparedDataset, AnotherShardUnderTheSameNameIsRefused) {
-  std::filesystem::copy_file(root() / "train-00000.h5", root() / "train-00001.h5",
-                             std::filesystem::copy_options::overwrite_existing);
-  EXPECT_NE(opening_error(), "");
-}
-
-TEST_F(PreparedDataset, ADamagedManifestIsRefused) {
-  const std::string whole = read_file(root() / "manifest.json");
-  std::string edited = whole;
-  edited.replace(edited.find("\"set\": \"val\""), 12, "\"set\": \"trn\"");
-  test::write_text(root() / "manifest.json", edited);
-  EXPECT_THAT(opening_error(), HasSubstr("is damaged: its own digest differs"));
-  test::write_text(root() / "manifest.json", whole.substr(0, whole.size() / 2));
-  EXPECT_THAT(opening_error(), HasSubstr("is not JSON: the file is damaged"));
-  test::write_text(root() / "manifest.json", "{\"a\": 1}");
-  EXPECT_THAT(opening_error(), HasSubstr("is not the manifest of a Gyrus data set"));
-  test::write_text(root() / "manifest.json", "{\"format\": \"gyrus-dataset\", \"version\": 9}");
-  EXPECT_THAT(opening_error(), HasSubstr("has format version 9, this program reads version 2"));
-  test::write_text(root() / "manifest.json", "{\"format\": \"gyrus-dataset\", \"version\": 2}");
-  EXPECT_THAT(opening_error(), HasSubstr("is damaged"));
-}
-
-TEST_F(PreparedDataset, ItsDigestChangesWithItsContent) {
-  const auto before = Dataset::open(root()).digest();
-  auto other = options();
-  other.phantom.seed = 2;
-  other.root = (scratch() / "other").string();
-  prepare_dataset(other, test::world());
-  EXPECT_NE(Dataset::open(other).digest(), before);
 }
 
 }  // namespace

@@ -1,39 +1,24 @@
 // The verbs' output, and the shipped data configurations bound to their structs.
 #include <gmock/gmock.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "data/dataset.hpp"
-#include "data/shard/description.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shard/verify.hpp"
-#include "data/shard/writer.hpp"
-#include "data/shards_verb.hpp"
 #include "data/source/cohort.hpp"
 #include "data/storage/h5.hpp"
 #include "launch/config/config.hpp"
 #include "launch/files.hpp"
-#include "tests/data/prepared.hpp"
+#include "tests/data/shards_verb.hpp"
 
 namespace gyrus {
 namespace {
 
+using test::flip;
+using test::ShardsVerb;
 using testing::HasSubstr;
-
-class ShardsVerb : public test::Prepared {
- protected:
-  /// Exit code and what was printed.
-  std::pair<int, std::string> run(const std::vector<std::string>& arguments) {
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    const int code = shards_verb(arguments);
-    printed_errors_ = testing::internal::GetCapturedStderr();
-    return {code, testing::internal::GetCapturedStdout()};
-  }
-  std::string printed_errors_;
-};
 
 TEST_F(ShardsVerb, ListsEveryShardWithItsSet) {
   const auto [code, text] = run({"ls", root().string()});
@@ -42,6 +27,7 @@ TEST_F(ShardsVerb, ListsEveryShardWithItsSet) {
   const auto json = nlohmann::json::parse(run({"ls", root().string(), "--json"}).second);
   EXPECT_EQ(json.size(), 5u);
   EXPECT_EQ(json[0]["volumes"], 3);
+  EXPECT_EQ(json[0]["quantise"], "none");
 }
 
 TEST_F(ShardsVerb, SumsUpTheSets) {
@@ -68,6 +54,11 @@ TEST_F(ShardsVerb, VerifyAcceptsAWholeSetAndNamesADamagedSlice) {
   EXPECT_THAT(json["problems"][0].get<std::string>(),
               HasSubstr("lesion of subject phantom-val-0001, slice 1 is damaged"));
   EXPECT_EQ(run({"verify", path.string()}).first, 3);  // one shard alone
+  std::filesystem::copy_file(path, scratch() / "alone.h5");
+  const auto alone =
+      nlohmann::json::parse(run({"verify", (scratch() / "alone.h5").string(), "--json"}).second);
+  EXPECT_EQ(alone["problems"].size(), 1u);
+  EXPECT_TRUE(alone["advice"].empty());  // nothing is known of its folder
   EXPECT_EQ(test::error_of<DataError>([&] {
               shards_verb({"verify", (root() / "no").string()});
             }),
@@ -83,6 +74,71 @@ TEST_F(ShardsVerb, VerifyFindsAFlippedBitAnywhereInAFile) {
     test::write_text(path, bytes);
     EXPECT_EQ(run({"verify", root().string(), "--json"}).first, 3) << byte;
   }
+}
+
+/// The bytes of one number or text, which a digest of slices does not cover.
+TEST_F(ShardsVerb, VerifyOfOneShardAsksTheManifestBesideIt) {
+  const auto shard = root() / "train-00000.h5";
+  EXPECT_EQ(run({"verify", shard.string()}).second, shard.string() + ": 1 shard, no damage\n");
+  flip(shard, "phantom-train-0001");  // volumes/id
+  const auto [code, text] = run({"verify", shard.string()});
+  EXPECT_EQ(code, 3);
+  EXPECT_THAT(text, HasSubstr("train-00000.h5: 1 shard, 1 problem\n"));
+  EXPECT_THAT(text,
+              HasSubstr("missing, or damaged outside slices: delete what is there of train-00000.h5 and run "
+                        "`gyrus prepare`"));
+  std::filesystem::copy_file(shard, scratch() / "alone.h5");
+  EXPECT_THAT(
+      run({"verify", (scratch() / "alone.h5").string()}).second,
+      HasSubstr("1 shard, no damage; no manifest lists it, so only its slices and their index were checked"));
+  test::write_text(scratch() / "manifest.json", "{}");
+  EXPECT_EQ(run({"verify", (scratch() / "alone.h5").string()}).first, 0);
+  EXPECT_THAT(printed_errors_, HasSubstr("is not the manifest of a Gyrus data set; " +
+                                         (scratch() / "alone.h5").string() + " is looked at without it"));
+  std::filesystem::copy_file(shard, root() / "unlisted.h5");
+  EXPECT_FALSE(nlohmann::json::parse(
+      run({"verify", (root() / "unlisted.h5").string(), "--json"}).second)["every_byte"]);
+}
+
+TEST_F(ShardsVerb, VerifyAdvisesWhatMendsTheDamage) {
+  const auto path = root() / "val-00000.h5";
+  const auto index = h5::File::open(path).read<std::uint64_t>("index/image");
+  std::string bytes = read_file(path);
+  bytes[index[0] + 3] ^= 0x20;
+  test::write_text(path, bytes);
+  flip(root() / "train-00001.h5", "phantom-train-0004");
+  EXPECT_THAT(run({"verify", root().string()}).second,
+              testing::AllOf(
+                  HasSubstr("damaged slices: `gyrus shards quarantine " + root().string() + "` lists them"),
+                  HasSubstr("delete what is there of train-00001.h5 and")));
+  run({"quarantine", root().string()});  // the advice, followed
+  std::filesystem::remove(root() / "train-00001.h5");
+  EXPECT_TRUE(prepare_dataset(options(), test::world()));
+  EXPECT_EQ(run({"verify", root().string()}).second, root().string() + ": 5 shards, no damage\n");
+}
+
+TEST_F(ShardsVerb, APathThatIsNotUtf8IsPrintedAsJson) {
+  const auto folder = scratch() / "caf\xe9";
+  std::filesystem::rename(root(), folder);
+  std::filesystem::remove(folder / "test-00000.h5");
+  const auto [code, text] = run({"verify", folder.string(), "--json"});
+  EXPECT_EQ(code, 3);
+  EXPECT_THAT(nlohmann::json::parse(text)["path"].get<std::string>(), testing::EndsWith("caf\xef\xbf\xbd"));
+}
+
+TEST_F(ShardsVerb, FilesOfAnotherProgramAreSentToRepack) {
+  auto file = h5::File::create_in_memory();
+  file.write<float>("image", {2, 2, 2}, std::vector<float>(8, 1.0f));
+  const auto bytes = file.image();
+  const auto folder = (scratch() / "foreign").string();
+  std::filesystem::create_directories(folder);
+  test::write_text(folder + "/train.h5", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  for (const char* action : {"ls", "stat", "verify", "quarantine"})
+    EXPECT_EQ(test::error_of<DataError>([&] {
+                shards_verb({action, folder});
+              }),
+              folder + " has HDF5 files of another program: make shards of them with `gyrus shards repack " +
+                  folder + " NEW`");
 }
 
 TEST_F(ShardsVerb, VerifyFindsTwoHundredRandomFlips) {
@@ -145,59 +201,6 @@ TEST_F(ShardsVerb, VerifyNamesMissingAndTruncatedShards) {
 }
 
 /// Every slice of two data sets.
-void expect_equal(const std::filesystem::path& a, const std::filesystem::path& b, double tolerance) {
-  const auto first = Dataset::open(a), second = Dataset::open(b);
-  ASSERT_EQ(first.sets(), second.sets());
-  for (const auto& set : first.sets()) {
-    ASSERT_EQ(first.volumes(set).size(), second.volumes(set).size());
-    for (std::size_t i = 0; i < first.volumes(set).size(); ++i) {
-      const auto one = first.read_volume(set, static_cast<std::int64_t>(i)),
-                 other = second.read_volume(set, static_cast<std::int64_t>(i));
-      EXPECT_EQ(one.id, other.id);
-      EXPECT_EQ(one.mask, other.mask);
-      EXPECT_EQ(one.lesion, other.lesion);
-      for (std::size_t v = 0; v < one.image.size(); ++v)
-        ASSERT_LE(std::abs(one.image[v] - other.image[v]), tolerance);
-    }
-  }
-}
-
-TEST_F(ShardsVerb, RepackKeepsEverySliceInEveryCodec) {
-  for (const std::string codec : codec_names) {
-    const auto target = scratch() / ("new-" + codec);
-    const auto [code, text] = run({"repack", root().string(), target.string(), "--codec", codec});
-    EXPECT_EQ(code, 0);
-    EXPECT_THAT(text, HasSubstr(", " + codec + ","));
-    expect_equal(root(), target, 0.0);
-    EXPECT_NO_THROW(Dataset::open(target));
-    EXPECT_EQ(run({"verify", target.string()}).first, 0);
-    auto there = options();
-    there.root = target.string();
-    there.codec = codec;
-    EXPECT_FALSE(prepare_dataset(there, test::world()));  // it knows them as its own
-  }
-  const auto target = scratch() / "quantised";
-  run({"repack", root().string(), target.string(), "--codec", "lz4", "--quantise", "uint16",
-       "--shard-volumes", "2"});
-  expect_equal(root(), target, 1e-5);
-  EXPECT_EQ(Manifest::read(target).shards.size(), 6u);
-  EXPECT_THAT(run({"ls", target.string()}).second, HasSubstr("lz4, uint16"));
-  EXPECT_EQ(Manifest::read(target).preparation.at("quantise"), "uint16");
-}
-
-TEST_F(ShardsVerb, RepackRefusesAFullTargetAndADamagedSource) {
-  EXPECT_THAT(test::error_of<DataError>([&] {
-                shards_verb({"repack", root().string(), root().string()});
-              }),
-              HasSubstr("is not empty: name a new folder"));
-  std::filesystem::resize_file(root() / "val-00000.h5", 3000);
-  EXPECT_NE(test::error_of<DataError>([&] {
-              shards_verb({"repack", root().string(), (scratch() / "new").string()});
-            }),
-            "");
-  EXPECT_FALSE(std::filesystem::exists(scratch() / "new" / "manifest.json"));
-}
-
 TEST_F(ShardsVerb, QuarantineListsWhatCannotBeRead) {
   EXPECT_THAT(run({"quarantine", root().string()}).second, HasSubstr("0 slices are in quarantine"));
   EXPECT_FALSE(std::filesystem::exists(root() / "quarantine.json"));
@@ -216,9 +219,11 @@ TEST_F(ShardsVerb, QuarantineListsWhatCannotBeRead) {
   run({"quarantine", root().string(), "--clear"});
   EXPECT_NO_THROW(
       Dataset::open(root()).read_slice("train", 1, 1, image.data(), nullptr));  // the image is whole
-  test::write_text(root() / "quarantine.json", "[]");
-  EXPECT_THAT(test::error_of<DataError>([&] { Dataset::open(root()); }),
-              HasSubstr("is not a list of slices in quarantine"));
+  for (const std::string& other : {std::string("[]"), std::string(2'000'000, '[')}) {
+    test::write_text(root() / "quarantine.json", other);
+    EXPECT_THAT(test::error_of<DataError>([&] { Dataset::open(root()); }),
+                HasSubstr("is not a list of slices in quarantine"));
+  }
 }
 
 TEST_F(ShardsVerb, AnUnknownActionIsAConfigurationError) {
@@ -237,22 +242,6 @@ TEST_F(ShardsVerb, AManifestOfBeforeSitesWereKeptStillOpens) {
   test::write_text(root() / "manifest.json", document.dump());
   EXPECT_EQ(Dataset::open(root()).volumes("train").front().site, "");
   EXPECT_EQ(run({"verify", root().string()}).first, 0);
-}
-
-TEST_F(ShardsVerb, RepackKeepsSites) {
-  DataOptions options = this->options();
-  ShardWriter writer({.preparation = options.preparation()});
-  auto volume = Dataset::open(root()).read_volume("val", 0);
-  volume.site = "Guys";
-  writer.add(writer.encode(volume));
-  Manifest manifest;
-  manifest.name = "one";
-  manifest.preparation = options.preparation();
-  manifest.shards = {writer.write(scratch() / "val-00000.h5")};
-  manifest.write(scratch().path());
-  run({"repack", scratch().path().string(), (scratch() / "new").string()});
-  EXPECT_EQ(Manifest::read(scratch() / "new").shards.at(0).volumes.at(0).site, "Guys");
-  EXPECT_EQ(ShardDescription::of_file(scratch() / "new" / "val-00000.h5").volumes.at(0).site, "Guys");
 }
 
 TEST(DataConfigs, ThePhantomIsTheOneOfTheQuickstart) {

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "launch/csv.hpp"
 #include "launch/error.hpp"
 #include "launch/program.hpp"
+#include "launch/temporary_files.hpp"
+#include "launch/topology.hpp"
 
 namespace gyrus {
 namespace {
@@ -25,6 +28,24 @@ TEST(Files, AnAtomicWriteReplacesTheWholeFileAndLeavesNothingBehind) {
   int files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(scratch())) ++files;
   EXPECT_EQ(files, 1);
+}
+
+TEST(Files, TemporaryNamesAreOfThisHostAndProcess) {
+  EXPECT_EQ(temporary_name("a/b.h5"), "a/b.h5.tmp" + host_name() + "." + std::to_string(::getpid()));
+}
+
+TEST(Files, WhatKilledProcessesLeftIsRemovedAndNothingElse) {
+  const auto folder = scratch() / "leftovers";
+  std::filesystem::create_directories(folder);
+  const std::set<std::string> kept = {"a.h5", "a.h5.tmp", "a.h5.tmp.bak", "a.h5.tmphost.12b", "b.h5.tmp12"};
+  for (const auto& name : kept) write_file_atomically(folder / name, "x");
+  for (const char* name : {"a.h5.tmp12", "a.h5.tmpnode-1.cluster.345"})
+    write_file_atomically(folder / name, "x");
+  remove_temporary_files(folder, {"a.h5", "c.h5"});
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) left.insert(entry.path().filename());
+  EXPECT_EQ(left, kept);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Files, AMissingFileIsNamedWithTheReason) {
