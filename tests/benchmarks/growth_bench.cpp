@@ -12,6 +12,7 @@
 #include "data/loader.hpp"
 #include "data/shard/manifest.hpp"
 #include "data/shard/writer.hpp"
+#include "launch/files.hpp"
 #include "tests/data/prepared.hpp"
 
 namespace gyrus {
@@ -71,7 +72,8 @@ void measure(const std::filesystem::path& root) {
   const double opened = resident_megabytes() - before;
 
   constexpr std::uint64_t batch = 32, early_steps = 1500;
-  const std::uint64_t later_steps = std::max(early_steps, order.samples_per_epoch() / batch - early_steps);
+  const std::uint64_t epoch_steps = order.samples_per_epoch() / batch;
+  const std::uint64_t later_steps = std::max(2 * early_steps, epoch_steps) - early_steps;
   DataOptions options;
   options.loader_threads = 1;
   Loader loader(dataset, "train", order, options, 1);
