@@ -216,6 +216,10 @@ TEST_F(ShardsVerb, QuarantineListsWhatCannotBeRead) {
   std::vector<float> image(360);
   EXPECT_THROW(Dataset::open(root()).read_slice("train", 1, 1, image.data(), nullptr), QuarantinedError);
   EXPECT_NO_THROW(Dataset::open(root()).read_slice("train", 1, 2, image.data(), nullptr));
+  EXPECT_EQ(test::error_of<DataError>([&] {
+              shards_verb({"quarantine", (root() / "no").string(), "--clear"});
+            }),
+            (root() / "no").string() + " is not a folder");
   run({"quarantine", root().string(), "--clear"});
   EXPECT_NO_THROW(
       Dataset::open(root()).read_slice("train", 1, 1, image.data(), nullptr));  // the image is whole
