@@ -9,7 +9,6 @@
 #include <limits>
 #include <map>
 #include <mutex>
-#include <set>
 #include <tuple>
 
 #include "data/folds.hpp"
@@ -66,25 +65,23 @@ void check_one_shape(const std::filesystem::path& root, const ManifestShard& a, 
                   (root / a.file).string(), (root / b.file).string()));
 }
 
-/// Shards of which slices are in quarantine.
-std::set<std::string> shards_in_quarantine(const std::filesystem::path& root) {
-  std::set<std::string> names;
-  for (const auto& slice : read_quarantine(root)) names.insert(slice.shard);
-  return names;
+/// Whether slices of the shard are in quarantine.
+bool is_in_quarantine(const std::filesystem::path& root, const std::string& shard) {
+  const auto slices = read_quarantine(root);
+  return std::any_of(slices.begin(), slices.end(), [&](const auto& slice) { return slice.shard == shard; });
 }
 
 std::vector<ShardCache::Shard> check_shards(const std::filesystem::path& root,
                                             const std::vector<ManifestShard>& entries,
                                             bool tolerates_faults) {
   if (entries.empty()) throw DataError(fmt::format("data set {} has no volumes", root.string()));
-  const auto in_quarantine = shards_in_quarantine(root);
   std::vector<ShardCache::Shard> shards;
   for (const auto& entry : entries) {
     const auto file = root / entry.file;
     try {
       check_file(file, entry);
     } catch (const DataError& problem) {
-      if (!tolerates_faults && !in_quarantine.contains(entry.file)) throw;
+      if (!tolerates_faults && !is_in_quarantine(root, entry.file)) throw;
       log::warning("{}", problem.what());
     }
     check_one_shape(root, entries.front(), entry);
@@ -190,9 +187,9 @@ struct Dataset::State {
         throw QuarantinedError(fmt::format("{}: {} is in quarantine ({}); run `gyrus prepare` again",
                                            (root / manifest.shards[place.shard].file).string(),
                                            chunk_name(array, volume.subject, slice), found->second));
-    if (!read_chunk(*shards.get(place.shard), chunk)) return;
+    if (!read_chunk(*opened(place.shard), chunk)) return;
     leave_copy(place.shard);
-    const auto again = shards.get(place.shard);
+    const auto again = opened(place.shard);
     if (const Fault fault = read_chunk(*again, chunk)) {
       const auto problem =
           fmt::format("{}: {} is damaged: {}; delete this file and run `gyrus prepare` again",
@@ -205,13 +202,24 @@ struct Dataset::State {
   }
   /// Opens the shard anew; of a damaged copy on the node's disk, which is removed so that the next job copies
   /// it again, the shard itself.
-  void leave_copy(std::size_t shard) const {
+  /// @return whether it was a copy
+  bool leave_copy(std::size_t shard) const {
     const auto original = root / manifest.shards[shard].file;
     const auto left = shards.move_to(shard, original);
-    if (left == original) return;
+    if (left == original) return false;
     std::error_code ignored;  // another rank may have removed it
     std::filesystem::remove(left, ignored);
     log::warning("the copy {} is damaged: it is removed, and {} is read", left.string(), original.string());
+    return true;
+  }
+  /// The open shard; of a copy that cannot be opened, the shard itself. @throws DataError
+  std::shared_ptr<const SliceSource> opened(std::size_t shard) const {
+    try {
+      return shards.get(shard);
+    } catch (const DataError&) {
+      if (!leave_copy(shard)) throw;
+      return shards.get(shard);
+    }
   }
   /// A chunk that failed twice is not asked for again in this process: a failing disk takes seconds to say
   /// no.
@@ -225,7 +233,7 @@ struct Dataset::State {
   /// that its slices are wanted, missed, and substituted like any others.
   std::vector<std::uint32_t> brain_pixels_of(std::size_t shard) const {
     try {
-      return shards.get(shard)->pixel_counts(shard_format::brain_pixels);
+      return opened(shard)->pixel_counts(shard_format::brain_pixels);
     } catch (const DataError& problem) {
       if (!tolerates_faults) throw;
       log::warning("{}; all of its slices are taken for usable", problem.what());
@@ -379,9 +387,9 @@ void Dataset::will_need(const std::string& set, std::int64_t volume_index, std::
   if (entry.cache && entry.cache->has(volume_index, slice_index, true)) return;
   const Place place = entry.places[static_cast<std::size_t>(volume_index)];
   try {
-    const auto shard = state_->shards.get(place.shard);
+    const auto shard = state_->opened(place.shard);
     for (const auto array : {SliceSource::Array::image, SliceSource::Array::mask})
-      shard->will_need(array, place.volume * depth() + slice_index, 1);
+      shard->will_need(array, place.volume * depth() + slice_index);
   } catch (const DataError&) {
     return;  // said when the slice is read
   }

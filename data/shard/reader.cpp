@@ -94,15 +94,12 @@ Fault ShardReader::read_labels(Array array, std::int64_t slice, std::uint8_t* va
   return read_chunk(array, slice, std::as_writable_bytes(std::span(values, pixels)));
 }
 
-void ShardReader::will_need(Array array, std::int64_t first, std::int64_t count) const {
-  if (array == Array::lesion || count < 1 || hints_left_.load(std::memory_order_relaxed) <= 0) return;
+void ShardReader::will_need(Array array, std::int64_t slice) const {
+  if (hints_left_.load(std::memory_order_relaxed) <= 0) return;
   hints_left_.fetch_sub(1, std::memory_order_relaxed);
-  const auto& entries = index_[static_cast<int>(array)];
-  const Entry &front = entries[first], &back = entries[first + count - 1];
-  // The writer lays a volume's chunks out one after the other; a damaged index is met when it is read.
-  if (front.offset > back.offset) return;
-  ::posix_fadvise(descriptor_.get(), static_cast<off_t>(front.offset),
-                  static_cast<off_t>(back.offset + back.bytes - front.offset), POSIX_FADV_WILLNEED);
+  const Entry& entry = index_[static_cast<int>(array)][slice];
+  ::posix_fadvise(descriptor_.get(), static_cast<off_t>(entry.offset), static_cast<off_t>(entry.bytes),
+                  POSIX_FADV_WILLNEED);
 }
 
 std::vector<std::uint32_t> ShardReader::pixel_counts(int table) const {

@@ -30,7 +30,7 @@ class ShardReader : public SliceSource {
 
   [[nodiscard]] Fault read_image(std::int64_t slice, float* values) const override;
   [[nodiscard]] Fault read_labels(Array array, std::int64_t slice, std::uint8_t* values) const override;
-  void will_need(Array array, std::int64_t first, std::int64_t count) const override;
+  void will_need(Array array, std::int64_t slice) const override;
   /// @throws DataError when the table does not have its digest
   std::vector<std::uint32_t> pixel_counts(int table) const override;
 

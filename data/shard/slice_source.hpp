@@ -21,8 +21,8 @@ class SliceSource {
   [[nodiscard]] virtual Fault read_image(std::int64_t slice, float* values) const = 0;
   [[nodiscard]] virtual Fault read_labels(Array array, std::int64_t slice, std::uint8_t* values) const = 0;
 
-  /// A hint that slices [first, first + count) of the array will be read soon. Never fails.
-  virtual void will_need(Array, std::int64_t /*first*/, std::int64_t /*count*/) const {}
+  /// A hint that the slice of the array, image or mask, will be read soon. Never fails.
+  virtual void will_need(Array, std::int64_t /*slice*/) const {}
 
   /// Per slice of the file. @param table  shard_format::brain_pixels or lesion_pixels
   /// @throws DataError when it cannot be read

@@ -198,6 +198,15 @@ TEST_F(Stage, DamageInACopyChangesNothingAndTheCopyIsMadeAgain) {
   for (int volume = 0; volume < 3; ++volume)
     EXPECT_EQ(staged.read_volume("train", volume).image, streamed.read_volume("train", volume).image);
   EXPECT_FALSE(std::filesystem::exists(copy));
+  auto opened = Dataset::open(options());
+  const auto other = folder / "train-00001.h5";
+  opened.read_copies(folder);
+  test::write_text(other, std::string(std::filesystem::file_size(other), '!'));  // its tables, too
+  EXPECT_EQ(opened.read_volume("train", 3).image, streamed.read_volume("train", 3).image);
+  EXPECT_FALSE(std::filesystem::exists(other));
+  stage(root());
+  std::filesystem::remove(folder / "train-00000.h5");
+  std::filesystem::remove(folder / "complete");
   EXPECT_EQ(stage(root()).copied_bytes(), std::filesystem::file_size(root() / "train-00000.h5"));
   EXPECT_EQ(read_file(copy), read_file(root() / "train-00000.h5"));
 }
